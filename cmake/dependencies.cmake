@@ -21,3 +21,5 @@ add_library(boost_asio INTERFACE)
 target_include_directories(boost_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 target_compile_definitions(boost_asio INTERFACE BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(boost_asio INTERFACE Threads::Threads)
+
+include(third_party)  # libcoap and Mbed TLS
