@@ -25,7 +25,7 @@ struct Server {
 struct Site {
     std::string endpoint;  // `gateway:`
     std::vector<Server> servers;
-    base::Node links;      // kind null when absent
+    base::Node links;  // kind null when absent
     std::string log_level = "info";
     std::vector<base::Node> profiles;  // own ones first, then the shipped ones
     std::vector<base::Node> devices;   // each file of devices.d
