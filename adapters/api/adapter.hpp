@@ -36,6 +36,8 @@ using ShapeId = std::uint32_t;     ///< the adapter's number for a device type (
 using DeviceId = std::uint32_t;    ///< the adapter's number for one device on its link
 using PointIndex = std::uint16_t;  ///< the n-th bound point of a shape, from 0 in the order of binding
 
+enum class Kind : std::uint8_t;  ///< adapters/api/encoding.hpp
+
 struct Access {
     bool read = true;
     bool write = false;
@@ -66,6 +68,9 @@ public:
     /// One point of it: its address keys (`at`, `type`, `order`, `length` …) and, when it is writable, the adapter's
     /// keys of `write` (`write`, null when absent).
     virtual std::optional<PointIndex> add_point(ShapeId, Fields& point, Fields* write, Access) = 0;
+    /// What a bound point's values are, so that the mapping can hold them against the resource's type and find the bits of
+    /// `invalid: [0x8000]`; nothing when only running tells.
+    virtual std::optional<Kind> kind(ShapeId, PointIndex) const { return std::nullopt; }
     /// One device: its keys of the site's list (`unit`, `address`).
     virtual std::optional<DeviceId> add_device(ShapeId, Fields& site) = 0;
 
