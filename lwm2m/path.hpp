@@ -26,7 +26,8 @@ public:
     enum class Level : std::uint8_t { root, object, instance, resource, resource_instance };
 
     Path() = default;
-    /// "/" and "/3303/0"; decimal ids without sign or leading zero, no empty segment. Errc::bad_request otherwise.
+    /// "/" and "/3303/0"; decimal ids without sign or leading zero, no empty segment. Errc::bad_request otherwise,
+    /// Errc::not_allowed for more than four ids (4.05, OMA Transport 1.2 6.4.4).
     static Result<Path> parse(std::string_view text);
     /// From ids known to be right (literals in code and tables); at most 4, each below 65535.
     static Path of(std::initializer_list<std::uint16_t> ids) {
@@ -67,7 +68,8 @@ struct Target {
     std::string prefix;
     Path path;
 
-    /// "/dev1/3303/0/5700" or "/3/0". The first segment is a prefix unless it is all digits.
+    /// "/dev1/3303/0/5700", "/dev1" or "/3/0". The first segment is a prefix unless it is all digits; any text of up
+    /// to 255 bytes without control characters counts, so that an unknown one is "not found". Errors as Path::parse().
     static Result<Target> parse(std::string_view text);
     std::string str() const { return prefix.empty() ? path.str() : (path.level() == Path::Level::root ? "/" + prefix : "/" + prefix + path.str()); }
     bool covers(const Target& other) const { return prefix == other.prefix && path.covers(other.path); }
