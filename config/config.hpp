@@ -31,12 +31,12 @@ struct Site {
     std::vector<base::Node> devices;   // each file of devices.d
 };
 
-/// Reads everything below `folder` and the shipped profiles of `shipped` ("" for none). All mistakes go to the
-/// diagnostics; nothing returned means that gateway.yaml itself could not be understood. File names in messages are
-/// relative to `folder`.
 /// Every *.yaml below a folder, in name order; an absent folder is an empty one. Broken files are told and left out.
 std::vector<base::Node> load_profiles(const std::string& folder, base::Diagnostics&);
 
+/// Reads everything below `folder` and the shipped profiles of `shipped` ("" for none). All mistakes go to the
+/// diagnostics; nothing returned means that gateway.yaml itself could not be understood. File names in messages are
+/// relative to `folder`.
 std::optional<Site> load(const std::string& folder, const std::string& shipped, const Secrets&, base::Diagnostics&);
 
 }  // namespace config

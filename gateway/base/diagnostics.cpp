@@ -1,7 +1,7 @@
 #include "gateway/base/diagnostics.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <utility>
 
 namespace base {

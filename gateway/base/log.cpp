@@ -2,12 +2,12 @@
 
 #include "gateway/base/bytes.hpp"
 
-#include <cstdlib>
-#include <cstdio>
-#include <memory>
-#include <mutex>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
 
 namespace base {
 
@@ -23,8 +23,8 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
 protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
         static constexpr const char* priority[] = {"<7>", "<7>", "<6>", "<4>", "<3>", "<2>", "<6>"};
-        const std::string line = fmt::format("{}{}\n", priority[message.level],
-                                             std::string_view(message.payload.data(), message.payload.size()));
+        const std::string line =
+            fmt::format("{}{}\n", priority[message.level], std::string_view(message.payload.data(), message.payload.size()));
         std::fwrite(line.data(), 1, line.size(), stderr);
     }
     void flush_() override { std::fflush(stderr); }
@@ -75,8 +75,7 @@ std::string printable(std::string_view text, std::size_t most) {
 void Once::warn(std::string_view key, std::string_view text) {
     constexpr std::size_t most = 256;
     auto entry = seen_.find(std::string(key));
-    if (entry == seen_.end())
-        entry = seen_.emplace(seen_.size() < most ? std::string(key) : std::string("(others)"), 0).first;
+    if (entry == seen_.end()) entry = seen_.emplace(seen_.size() < most ? std::string(key) : std::string("(others)"), 0).first;
     const std::uint64_t n = ++entry->second;
     if (n == 1) {
         log().warn("{}", text);

@@ -2,8 +2,8 @@
 
 #include "gateway/base/result.hpp"
 
-#include <cstdint>
 #include <spdlog/spdlog.h>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>

@@ -1,8 +1,8 @@
 #include "gateway/base/node.hpp"
 
+#include <fmt/format.h>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 
 namespace base {
 
@@ -146,7 +146,8 @@ std::optional<bool> Fields::boolean(std::string_view key) {
     const Node* value = find(key);
     if (value == nullptr) return std::nullopt;
     if (value->kind() == Node::Kind::boolean) return value->boolean();
-    error(key, fmt::format("'{}' must be true or false, not {}", key, value->kind_name()), "write true or false, without quotes");
+    error(key, fmt::format("'{}' must be true or false, not {}", key, value->kind_name()),
+          "write true or false, without quotes");
     return std::nullopt;
 }
 
@@ -177,7 +178,8 @@ std::optional<std::chrono::microseconds> Fields::span(std::string_view key) {
     const Node* value = find(key);
     if (value == nullptr) return std::nullopt;
     if (value->kind() == Node::Kind::integer || value->kind() == Node::Kind::number) {
-        error(key, fmt::format("'{}' is a bare number", key), fmt::format("write its unit: {}s or {}ms", value->written(), value->written()));
+        error(key, fmt::format("'{}' is a bare number", key),
+              fmt::format("write its unit: {}s or {}ms", value->written(), value->written()));
         return std::nullopt;
     }
     if (value->kind() == Node::Kind::text)

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cstdint>
 #include <fmt/format.h>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -41,8 +41,6 @@ inline tl::unexpected<Error> fail(Errc code, std::string message) {
 }
 
 /// Adds what was being done; the outermost fact comes first: "reading 'power': unit 3: no answer within 1s".
-inline Error in(std::string_view doing, Error error) {
-    return Error{error.code, fmt::format("{}: {}", doing, error.message)};
-}
+inline Error in(std::string_view doing, Error error) { return Error{error.code, fmt::format("{}: {}", doing, error.message)}; }
 
 }  // namespace base

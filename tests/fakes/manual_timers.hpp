@@ -4,12 +4,18 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace fakes {
 
 /// Time that only moves when told. Hours of protocol in a moment.
 class ManualTimers final : public base::Timers {
 public:
+    ManualTimers() = default;
+    ManualTimers(const ManualTimers&) = delete;
+    ManualTimers& operator=(const ManualTimers&) = delete;
+    ~ManualTimers() { const auto dropped = std::exchange(alarms_, {}); }
+
     base::Instant now() const override { return now_; }
     base::WallTime wall() const override {
         return start_ + std::chrono::duration_cast<base::Milliseconds>(now_ - base::Instant{});

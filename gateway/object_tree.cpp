@@ -1,0 +1,430 @@
+#include "gateway/object_tree.hpp"
+
+#include <algorithm>
+
+namespace gateway {
+
+using base::Errc;
+using base::fail;
+using base::Result;
+using lwm2m::Entry;
+using lwm2m::Path;
+using lwm2m::Target;
+using lwm2m::Value;
+using mapping::Source;
+using Level = Path::Level;
+
+ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, Intake& intake,
+                       LinkHost& links, Broker& broker, base::Timers& timers)
+    : catalog_(catalog), devices_(devices), store_(store), intake_(intake), links_(links), broker_(broker), timers_(timers) {}
+
+void ObjectTree::add(std::unique_ptr<own_objects::OwnObject> object) {
+    const auto id = object->id();
+    own_[id] = std::move(object);
+}
+
+own_objects::OwnObject* ObjectTree::own(lwm2m::ObjectId id) const {
+    const auto found = own_.find(id);
+    return found == own_.end() ? nullptr : found->second.get();
+}
+
+bool ObjectTree::has(std::string_view prefix) const { return prefix.empty() || devices_.by_prefix(prefix) != EndDevices::none; }
+
+const lwm2m::ObjectDef* ObjectTree::object(std::string_view prefix, lwm2m::ObjectId id) const {
+    if (prefix.empty()) return own(id) != nullptr ? catalog_.find(id) : nullptr;
+    const DeviceIndex d = devices_.by_prefix(prefix);
+    return d == EndDevices::none ? nullptr : devices_.at(d).info->object(id);
+}
+
+const lwm2m::ResourceDef* ObjectTree::definition(const Target& target) const {
+    const auto* its = object(target.prefix, target.path.object());
+    return its != nullptr && target.path.level() >= Level::resource ? its->resource(target.path.resource()) : nullptr;
+}
+
+// ---- what there is
+
+namespace {
+
+bool contains(const std::vector<lwm2m::ResourceId>& sorted, lwm2m::ResourceId id) {
+    return std::binary_search(sorted.begin(), sorted.end(), id);
+}
+
+}  // namespace
+
+bool ObjectTree::exists(const Target& target) const {
+    const Path& path = target.path;
+    if (target.prefix.empty()) {
+        if (path.level() == Level::root) return true;
+        const auto* its = own(path.object());
+        if (its == nullptr) return false;
+        if (path.level() >= Level::instance && !its->has(path.instance())) return false;
+        if (path.level() >= Level::resource && !contains(its->resources(), path.resource())) return false;
+        return path.level() < Level::resource_instance ||
+               path.resource_instance() < its->read_multiple(path.instance(), path.resource()).size();
+    }
+    const DeviceIndex d = devices_.by_prefix(target.prefix);
+    if (d == EndDevices::none) return false;
+    if (path.level() == Level::root) return true;
+    const auto& info = *devices_.at(d).info;
+    const auto [first, last] = info.range(path);
+    if (first != last) return true;
+    if (path.level() != Level::resource_instance || path.resource_instance() != 0) return false;
+    const auto [parent, end] = info.range(path.parent());
+    return parent != end && info.type->resources[parent].source == Source::error_code;
+}
+
+std::vector<Path> ObjectTree::list(const Target& at) const {
+    std::vector<Path> nodes;
+    if (!at.prefix.empty()) {
+        const DeviceIndex d = devices_.by_prefix(at.prefix);
+        if (d == EndDevices::none) return nodes;
+        const auto& info = *devices_.at(d).info;
+        const auto [first, last] = info.range(at.path);
+        Path previous;
+        for (std::size_t i = first; i < last; ++i) {
+            const auto& resource = info.type->resources[i];
+            // A parent is named before its first child.
+            for (const Level level : {Level::object, Level::instance, Level::resource}) {
+                if (level <= at.path.level() || level > resource.path.level()) continue;
+                const Path ancestor = resource.path.ancestor(level);
+                if (i == first || previous.ancestor(level) != ancestor) nodes.push_back(ancestor);
+            }
+            if (resource.path.level() == Level::resource_instance && at.path.level() < Level::resource_instance)
+                nodes.push_back(resource.path);
+            if (resource.source == Source::error_code && at.path.level() < Level::resource_instance)
+                nodes.push_back(*resource.path.child(0));
+            previous = resource.path;
+        }
+        return nodes;
+    }
+    for (const auto& [id, its] : own_) {
+        if (at.path.level() >= Level::object && at.path.object() != id) continue;
+        const Path object = Path::of({id});
+        if (at.path.level() < Level::object) nodes.push_back(object);
+        const auto* model = catalog_.find(id);
+        for (const auto instance : its->instances()) {
+            if (at.path.level() >= Level::instance && at.path.instance() != instance) continue;
+            if (at.path.level() < Level::instance) nodes.push_back(Path::of({id, instance}));
+            for (const auto resource : its->resources()) {
+                if (at.path.level() >= Level::resource && at.path.resource() != resource) continue;
+                if (at.path.level() < Level::resource) nodes.push_back(Path::of({id, instance, resource}));
+                const auto* definition = model != nullptr ? model->resource(resource) : nullptr;
+                if (definition == nullptr || !definition->multiple || at.path.level() >= Level::resource_instance) continue;
+                const auto values = its->read_multiple(instance, resource);
+                for (std::size_t i = 0; i < values.size(); ++i)
+                    nodes.push_back(Path::of({id, instance, resource, static_cast<std::uint16_t>(i)}));
+            }
+        }
+    }
+    return nodes;
+}
+
+// ---- read
+
+std::vector<Entry> ObjectTree::read_own(const Path& path) const {
+    std::vector<Entry> entries;
+    for (const auto& [id, its] : own_) {
+        if (path.level() >= Level::object && path.object() != id) continue;
+        const auto* model = catalog_.find(id);
+        const auto read_instance = [&, &object = *its, object_id = id](lwm2m::InstanceId instance) {
+            for (const auto resource : object.resources()) {
+                if (path.level() >= Level::resource && path.resource() != resource) continue;
+                const auto* definition = model != nullptr ? model->resource(resource) : nullptr;
+                if (definition == nullptr || !definition->readable) continue;
+                if (!definition->multiple) {
+                    auto value = object.read(instance, resource);
+                    if (value.index() != 0)
+                        entries.push_back({{"", Path::of({object_id, instance, resource})}, std::move(value), {}});
+                    continue;
+                }
+                const auto values = object.read_multiple(instance, resource);
+                for (std::size_t i = 0; i < values.size(); ++i) {
+                    const auto number = static_cast<std::uint16_t>(i);
+                    if (path.level() == Level::resource_instance && path.resource_instance() != number) continue;
+                    entries.push_back({{"", Path::of({object_id, instance, resource, number})}, values[i], {}});
+                }
+            }
+        };
+        if (path.level() >= Level::instance) {
+            if (its->has(path.instance())) read_instance(path.instance());
+        } else {
+            for (const auto instance : its->instances()) read_instance(instance);
+        }
+    }
+    return entries;
+}
+
+Value ObjectTree::value(const EndDevice& device, const mapping::Resource& resource) const {
+    switch (resource.source) {
+        case Source::fixed: return resource.fixed;
+        case Source::point: return store_.at(device.first_reading + resource.number).value;
+        case Source::minimum:
+        case Source::maximum: {
+            const Extremes& e = store_.extremes(device.first_extreme + device.info->extremes_slot[resource.number]);
+            if (!e.known()) return {};
+            const auto value = lwm2m::coerce(resource.source == Source::minimum ? e.least : e.most, resource.definition->type);
+            return value ? *value : Value{};
+        }
+        case Source::quality:
+            return static_cast<std::int64_t>(Intake::told(store_.at(device.first_reading + resource.number), device.presence));
+        case Source::timestamp: {
+            const Stored& stored = store_.at(device.first_reading + resource.number);
+            if (stored.quality == mapping::Quality::never) return {};
+            return static_cast<std::int64_t>(
+                std::chrono::duration_cast<std::chrono::seconds>(stored.at.time_since_epoch()).count());
+        }
+        case Source::error_code:
+            return std::int64_t{device.presence == Presence::offline ? 8 : 0};  // 8: peripheral malfunction
+        case Source::reset_min_max:
+        case Source::action:
+        case Source::refused: break;
+    }
+    return {};
+}
+
+namespace {
+
+/// The point that must be up to date before this resource is told, if any. Quality and time tell what is stored.
+std::optional<PointNumber> needed_point(const mapping::Resource& resource) {
+    if (resource.source == Source::point) return resource.number;
+    return std::nullopt;
+}
+
+}  // namespace
+
+void ObjectTree::collect(const EndDevice& device, const Target& target, std::vector<Entry>& entries) const {
+    const auto [first, last] = device.info->range(target.path);
+    for (std::size_t i = first; i < last; ++i) {
+        const auto& resource = device.info->type->resources[i];
+        if (!resource.definition->readable) continue;
+        auto its = value(device, resource);
+        if (its.index() == 0) continue;
+        Entry entry{{target.prefix, resource.source == Source::error_code ? *resource.path.child(0) : resource.path},
+                    std::move(its),
+                    {}};
+        if (resource.source == Source::point) entry.at = store_.at(device.first_reading + resource.number).at;
+        entries.push_back(std::move(entry));
+    }
+    // The one instance of 3/0/11 can be named by itself.
+    if (first == last && target.path.level() == Level::resource_instance && exists(target)) {
+        const auto [parent, end] = device.info->range(target.path.parent());
+        entries.push_back({target, value(device, device.info->type->resources[parent]), {}});
+    }
+}
+
+void ObjectTree::read(const Target& target, lwm2m::Done<std::vector<Entry>> done) {
+    if (target.prefix.empty()) {
+        done(read_own(target.path));
+        return;
+    }
+    const DeviceIndex d = devices_.by_prefix(target.prefix);
+    if (d == EndDevices::none) {
+        done(fail(Errc::not_found, fmt::format("no device has the prefix '{}'", target.prefix)));
+        return;
+    }
+    read_device(d, target, std::move(done));
+}
+
+void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<std::vector<Entry>> done) {
+    const EndDevice& device = devices_.at(d);
+    const auto [first, last] = device.info->range(target.path);
+    std::vector<PointNumber> wanted;
+    for (std::size_t i = first; i < last; ++i)
+        if (const auto point = needed_point(device.info->type->resources[i]); point && !broker_.fresh(d, *point))
+            wanted.push_back(*point);
+
+    const bool single = target.path.level() >= Level::resource;
+    if (wanted.empty()) {
+        std::vector<Entry> entries;
+        entries.reserve(last - first);
+        collect(device, target, entries);
+        if (single && entries.empty() && first != last) {
+            // There is such a resource, but nothing to say: the sensor says "not available", or nothing was ever heard.
+            done(fail(device.presence == Presence::offline ? Errc::offline : Errc::busy,
+                      fmt::format("'{}' has no value for {} now", device.spec->id, target.path.str())));
+            return;
+        }
+        done(std::move(entries));
+        return;
+    }
+    if (const auto up = links_.available(d); !up && (single || !device.info->type->health.keep_value_offline)) {
+        done(tl::unexpected(up.error()));
+        return;
+    } else if (!up) {
+        wanted.clear();
+        std::vector<Entry> entries;
+        collect(device, target, entries);
+        done(std::move(entries));
+        return;
+    }
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    broker_.refresh(d, wanted, [this, d, target, single, done = std::move(done)](std::vector<Result<void>> results) {
+        const EndDevice& its = devices_.at(d);
+        bool any = false;
+        const base::Error* error = nullptr;
+        for (const auto& result : results) {
+            if (result)
+                any = true;
+            else if (error == nullptr)
+                error = &result.error();
+        }
+        // Of an instance or object, what can be read is answered; nothing but silence is the device's error.
+        if (error != nullptr && (single || !any)) {
+            done(tl::unexpected(*error));
+            return;
+        }
+        std::vector<Entry> entries;
+        collect(its, target, entries);
+        if (single && entries.empty()) {
+            done(fail(Errc::busy, fmt::format("'{}' says that {} is not available now", its.spec->id, target.path.str())));
+            return;
+        }
+        done(std::move(entries));
+    });
+}
+
+// ---- write, execute
+
+struct ObjectTree::Writes {
+    struct One {
+        DeviceIndex device;
+        PointNumber point;
+        adapters::Scalar value;
+    };
+    std::vector<One> all;
+    std::size_t next = 0;
+    lwm2m::Done<void> done;
+};
+
+Result<void> ObjectTree::write_own(const std::vector<Entry>& entries) {
+    for (const auto& entry : entries) {
+        const Path& path = entry.target.path;
+        const auto* its = own(path.object());
+        if (its == nullptr || !its->has(path.instance()) || !contains(its->resources(), path.resource()))
+            return fail(Errc::not_found, fmt::format("{} does not exist", path.str()));
+        if (path.level() == Level::resource_instance) return fail(Errc::not_allowed, "its instances are kept by the gateway");
+        if (auto may = its->may_write(path.instance(), path.resource(), entry.value); !may) return may;
+    }
+    for (const auto& entry : entries) {
+        const Path& path = entry.target.path;
+        own(path.object())->write(path.instance(), path.resource(), entry.value);
+        if (on_own_changed) on_own_changed(path, entry.value);
+    }
+    return {};
+}
+
+void ObjectTree::write(const Target&, std::vector<Entry> entries, lwm2m::WriteMode, lwm2m::Done<void> done) {
+    auto writes = std::make_shared<Writes>();
+    std::vector<Entry> own_entries;
+    // First every check, then the first frame: a refused value changes nothing anywhere.
+    for (auto& entry : entries) {
+        if (entry.target.prefix.empty()) {
+            own_entries.push_back(std::move(entry));
+            continue;
+        }
+        const DeviceIndex d = devices_.by_prefix(entry.target.prefix);
+        if (d == EndDevices::none) {
+            done(fail(Errc::not_found, fmt::format("no device has the prefix '{}'", entry.target.prefix)));
+            return;
+        }
+        const EndDevice& device = devices_.at(d);
+        const auto [first, last] = device.info->range(entry.target.path);
+        if (first == last) {
+            done(fail(Errc::not_found, fmt::format("{} does not exist", entry.target.str())));
+            return;
+        }
+        const auto& resource = device.info->type->resources[first];
+        if (resource.source != Source::point || !resource.writable) {
+            done(fail(Errc::not_allowed, fmt::format("{} is not writable at this device", entry.target.str())));
+            return;
+        }
+        auto raw = device.info->type->points[resource.number].conversion.write(entry.value);
+        if (!raw) {
+            done(tl::unexpected(base::in(entry.target.str(), raw.error())));
+            return;
+        }
+        if (const auto up = links_.available(d); !up) {
+            done(tl::unexpected(up.error()));
+            return;
+        }
+        writes->all.push_back({d, resource.number, std::move(*raw)});
+    }
+    if (!own_entries.empty())
+        if (auto written = write_own(own_entries); !written) {
+            done(written);
+            return;
+        }
+    writes->done = std::move(done);
+    write_next(writes);
+}
+
+void ObjectTree::write_next(std::shared_ptr<Writes> writes) {
+    if (writes->next == writes->all.size()) {
+        writes->done({});
+        return;
+    }
+    auto& one = writes->all[writes->next++];
+    broker_.write(one.device, one.point, std::move(one.value), [this, writes](Result<void> written) {
+        if (!written)
+            writes->done(written);
+        else
+            write_next(writes);
+    });
+}
+
+void ObjectTree::execute(const Target& target, std::string arguments, lwm2m::Done<void> done) {
+    if (target.prefix.empty()) {
+        auto* its = own(target.path.object());
+        done(its == nullptr ? Result<void>(fail(Errc::not_found, "no such object"))
+                            : its->execute(target.path.instance(), target.path.resource(), arguments));
+        return;
+    }
+    const DeviceIndex d = devices_.by_prefix(target.prefix);
+    const auto [first, last] =
+        d == EndDevices::none ? std::pair<std::size_t, std::size_t>{} : devices_.at(d).info->range(target.path);
+    if (first == last) {
+        done(fail(Errc::not_found, fmt::format("{} does not exist", target.str())));
+        return;
+    }
+    const EndDevice& device = devices_.at(d);
+    const auto& resource = device.info->type->resources[first];
+    switch (resource.source) {
+        case Source::reset_min_max: {
+            store_.reset_extremes(device.first_extreme + device.info->extremes_slot[resource.number]);
+            // From now on: the present value is the least and the greatest.
+            const Stored& stored = store_.at(device.first_reading + resource.number);
+            if (stored.quality == mapping::Quality::good)
+                if (const auto number = lwm2m::numeric(stored.value))
+                    store_.widen(device.first_extreme + device.info->extremes_slot[resource.number], *number);
+            if (on_changed)
+                for (const auto shown : device.info->resources_of[resource.number])
+                    if (const auto source = device.info->type->resources[shown].source;
+                        source == Source::minimum || source == Source::maximum)
+                        on_changed(d, shown);
+            done({});
+            return;
+        }
+        case Source::action:
+            if (const auto up = links_.available(d); !up) {
+                done(tl::unexpected(up.error()));
+                return;
+            }
+            broker_.run(d, device.info->type->actions[resource.number], std::move(done));
+            return;
+        case Source::refused:
+            done(fail(Errc::not_supported, fmt::format("'{}' cannot do {}", device.spec->id, resource.definition->name)));
+            return;
+        default: done(fail(Errc::not_allowed, "nothing to execute")); return;
+    }
+}
+
+void ObjectTree::create(const Target&, std::vector<Entry>, lwm2m::Done<lwm2m::InstanceId> done) {
+    done(fail(Errc::not_allowed, "instances are made by the mapping, not by a server"));
+}
+
+void ObjectTree::remove(const Target&, lwm2m::Done<void> done) {
+    done(fail(Errc::not_allowed, "instances are removed by the mapping, not by a server"));
+}
+
+}  // namespace gateway
