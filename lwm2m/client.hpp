@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lwm2m/object_tree.hpp"
+#include "lwm2m/registration.hpp"
 #include "lwm2m/transport.hpp"
 
 #include <chrono>
@@ -22,9 +23,6 @@ struct ClientConfig {
     std::vector<ServerConfig> servers;
     std::chrono::milliseconds update_debounce{5000};  ///< joins and leaves are collected for so long (gateway digest 6)
 };
-
-enum class RegistrationState : std::uint8_t { away, registering, registered, deregistered };
-std::string_view name(RegistrationState);
 
 /// One LwM2M client for all its servers. Single-threaded, without a clock, socket or device of its own.
 class Client final : public RequestHandler {

@@ -1,0 +1,409 @@
+#include "lwm2m/observer.hpp"
+
+#include "gateway/base/log.hpp"
+
+#include <algorithm>
+
+namespace lwm2m {
+
+namespace {
+
+// RFC 7641 4.5 wants a confirmable one at least every 24 h. We cannot know when the next will be due, so the first one
+// after half of that is confirmable: any server that is told something twice a day is also asked twice a day.
+constexpr auto confirm_after = std::chrono::hours(12);
+
+std::uint64_t digest_of(ByteView bytes) {  // FNV-1a
+    std::uint64_t h = 0xCBF29CE484222325ULL;
+    for (const std::uint8_t b : bytes) h = (h ^ b) * 0x100000001B3ULL;
+    return h;
+}
+
+std::optional<std::uint32_t> as_max_age(const Conditions& conditions) {
+    if (!conditions.pmax) return std::nullopt;
+    return static_cast<std::uint32_t>(conditions.pmax->count());
+}
+
+}  // namespace
+
+struct Observer::Watch {
+    Asked asked;
+    Observation state;
+    std::uint64_t serial;  // tells an answer to a read that it still belongs here
+    Instant confirmed_at;
+    Deadlines::iterator deadline;
+    bool scheduled = false;
+
+    Key key() const { return {asked.server, asked.id}; }
+};
+
+Observer::Observer(Transport& transport, ObjectTree& tree, const AttributeStore& attributes, base::Timers& timers,
+                   const codec::Lookup& lookup)
+    : transport_(transport), tree_(tree), attributes_(attributes), timers_(timers), lookup_(lookup), timer_(timers) {}
+
+Observer::~Observer() = default;
+
+Conditions Observer::conditions(const Watch& watch) const {
+    const Asked& asked = watch.asked;
+    // Core digest 7.3: a query of its own wins over everything attached; what is missing comes from the Server object.
+    const Attributes a = asked.own ? *asked.own : attributes_.inherited(asked.server, asked.target);
+    Conditions c;
+    const auto account = accounts_.find(asked.server);
+    const auto seconds = [](const std::optional<std::uint32_t>& n) {
+        return n ? std::optional(std::chrono::seconds(*n)) : std::nullopt;
+    };
+    c.pmin = a.pmin                       ? std::chrono::seconds(*a.pmin)
+             : account == accounts_.end() ? std::chrono::seconds(0)
+                                          : account->second.pmin;
+    c.pmax = seconds(a.pmax);
+    if (!c.pmax && account != accounts_.end() && account->second.pmax.count() > 0) c.pmax = account->second.pmax;
+    if (c.pmax && (c.pmax->count() == 0 || *c.pmax < c.pmin)) c.pmax.reset();
+    c.epmin = seconds(a.epmin);
+    c.epmax = seconds(a.epmax);
+    if (c.epmax && c.epmax->count() == 0) c.epmax.reset();
+    c.gt = a.gt;
+    c.lt = a.lt;
+    c.st = a.st;
+    c.edge = a.edge;
+    c.confirmable = a.con.value_or(false);
+    return c;
+}
+
+Observer::Watch* Observer::find(const Key& key) const {
+    const auto found = watches_.find(key);
+    return found == watches_.end() ? nullptr : found->second.get();
+}
+
+bool Observer::expect(ServerId server, ObservationId id) {
+    Account& account = accounts_[server];
+    const bool known = find({server, id}) != nullptr || account.expected.contains(id);
+    if (!known && account.count + account.expected.size() >= most_per_server) return false;
+    account.expected.insert(id);
+    return true;
+}
+
+bool Observer::start(Asked asked, const std::vector<Entry>& entries, ByteView payload) {
+    Account& account = accounts_[asked.server];
+    if (account.expected.erase(asked.id) == 0) return false;
+    const Key key{asked.server, asked.id};
+    if (find(key) != nullptr) forget(key, false);  // the same token again replaces (RFC 7641 4.1)
+
+    const Instant now = timers_.now();
+    const auto kind = asked.single ? Observation::Kind::single : Observation::Kind::composed;
+    auto watch = std::make_unique<Watch>(Watch{std::move(asked), Observation(kind, {}), ++serial_, now, {}, false});
+    watch->state = Observation(kind, conditions(*watch));
+    if (kind == Observation::Kind::single) {
+        const bool any = !entries.empty();
+        watch->state.started(any ? entries.front().value : Value{}, any ? entries.front().at : std::nullopt, now);
+    } else {
+        watch->state.started(digest_of(payload), parts_of(*watch, entries), now);
+    }
+    branches_[watch->asked.target.prefix].emplace(watch->asked.target.path, watch.get());
+    ++account.count;
+    Watch& added = *watches_.emplace(key, std::move(watch)).first->second;
+    schedule(added, added.state.deadline());
+    return true;
+}
+
+void Observer::give_up(ServerId server, ObservationId id) { accounts_[server].expected.erase(id); }
+
+void Observer::forget(const Key& key, bool tell_transport) {
+    const auto found = watches_.find(key);
+    if (found == watches_.end()) return;
+    Watch& watch = *found->second;
+    if (watch.scheduled) deadlines_.erase(watch.deadline);
+    const auto branch = branches_.find(watch.asked.target.prefix);
+    const auto [first, last] = branch->second.equal_range(watch.asked.target.path);
+    branch->second.erase(std::find_if(first, last, [&](const auto& node) { return node.second == &watch; }));
+    if (branch->second.empty()) branches_.erase(branch);
+    --accounts_[key.first].count;
+    watches_.erase(found);
+    if (tell_transport) transport_.end(key.first, key.second);
+}
+
+void Observer::cancel(ServerId server, ObservationId id) {
+    accounts_[server].expected.erase(id);
+    forget({server, id}, true);
+}
+
+void Observer::cancel_below(ServerId server, const Target& target) {
+    const auto branch = branches_.find(target.prefix);
+    if (branch == branches_.end()) return;
+    std::vector<Key> keys;
+    for (auto it = branch->second.lower_bound(target.path); it != branch->second.end() && target.path.covers(it->first); ++it)
+        if (it->second->asked.server == server) keys.push_back(it->second->key());
+    for (const Key& key : keys) forget(key, true);
+}
+
+void Observer::drop_all(ServerId server) {
+    Account& account = accounts_[server];
+    account.expected.clear();
+    account.paused = false;
+    if (account.count == 0) return;
+    std::vector<Key> keys;
+    for (const auto& [key, watch] : watches_)
+        if (key.first == server) keys.push_back(key);
+    for (const Key& key : keys) forget(key, true);
+}
+
+void Observer::pause(ServerId server) { accounts_[server].paused = true; }
+
+void Observer::resume(ServerId server) {
+    Account& account = accounts_[server];
+    if (!std::exchange(account.paused, false) || account.count == 0) return;
+    std::vector<Key> keys;
+    for (const auto& [key, watch] : watches_)
+        if (key.first == server) keys.push_back(key);
+    for (const Key& key : keys) process(key);
+}
+
+std::vector<Observer::Key> Observer::concerned(const Target& at) const {
+    std::vector<Key> keys;
+    const auto branch = branches_.find(std::string_view(at.prefix));
+    if (branch == branches_.end()) return keys;
+    const Branch& watches = branch->second;
+    for (Path above = at.path; above.level() != Path::Level::root;) {
+        above = above.parent();
+        const auto [first, last] = watches.equal_range(above);
+        for (auto it = first; it != last; ++it) keys.push_back(it->second->key());
+    }
+    for (auto it = watches.lower_bound(at.path); it != watches.end() && at.path.covers(it->first); ++it)
+        keys.push_back(it->second->key());
+    return keys;
+}
+
+void Observer::changed(const Target& target, const Value& value, WallTime at) {
+    for (const Key& key : concerned(target)) {
+        Watch* watch = find(key);
+        if (watch == nullptr) continue;
+        if (watch->state.kind() == Observation::Kind::composed) {
+            // Sent from the timer, so that all that one poll brings goes out as one notification.
+            watch->state.touch();
+            schedule(*watch, watch->state.deadline());
+        } else if (watch->asked.target.path == target.path) {
+            watch->state.offer(value, at, timers_.now());
+            process(*watch);
+        } else {
+            read(*watch);  // a resource instance below a resource that is new as a whole
+        }
+    }
+}
+
+void Observer::changed_below(const Target& at) {
+    for (const Key& key : concerned(at)) {
+        Watch* watch = find(key);
+        if (watch == nullptr) continue;
+        if (is_gone(*watch)) {
+            end_gone(key);
+        } else if (watch->state.kind() == Observation::Kind::composed) {
+            watch->state.touch();
+            schedule(*watch, watch->state.deadline());
+        } else {
+            read(*watch);
+        }
+    }
+}
+
+void Observer::removed(const Target& at) {
+    const auto branch = branches_.find(std::string_view(at.prefix));
+    if (branch == branches_.end()) return;
+    std::vector<Key> keys;
+    for (auto it = branch->second.lower_bound(at.path); it != branch->second.end() && at.path.covers(it->first); ++it)
+        keys.push_back(it->second->key());
+    for (const Key& key : keys) end_gone(key);
+}
+
+void Observer::attributes_changed(ServerId server, const Target& at) {
+    const auto branch = branches_.find(std::string_view(at.prefix));
+    if (branch == branches_.end()) return;
+    std::vector<Key> keys;
+    for (auto it = branch->second.lower_bound(at.path); it != branch->second.end() && at.path.covers(it->first); ++it)
+        if (it->second->asked.server == server) keys.push_back(it->second->key());
+    for (const Key& key : keys) {
+        Watch* watch = find(key);
+        if (watch == nullptr) continue;
+        watch->state.change(conditions(*watch), timers_.now());
+        process(*watch);
+    }
+}
+
+void Observer::set_default_periods(ServerId server, std::chrono::seconds pmin, std::chrono::seconds pmax) {
+    Account& account = accounts_[server];
+    account.pmin = std::max(pmin, std::chrono::seconds(0));
+    account.pmax = std::max(pmax, std::chrono::seconds(0));
+    if (account.count == 0) return;
+    std::vector<Key> keys;
+    for (const auto& [key, watch] : watches_)
+        if (key.first == server) keys.push_back(key);
+    for (const Key& key : keys) {
+        Watch* watch = find(key);
+        if (watch == nullptr) continue;
+        watch->state.change(conditions(*watch), timers_.now());
+        process(*watch);
+    }
+}
+
+std::size_t Observer::size(ServerId server) const {
+    const auto account = accounts_.find(server);
+    return account == accounts_.end() ? 0 : account->second.count;
+}
+
+std::optional<std::uint32_t> Observer::max_age(ServerId server, ObservationId id) const {
+    const Watch* watch = find({server, id});
+    return watch == nullptr ? std::nullopt : as_max_age(watch->state.conditions());
+}
+
+void Observer::process(const Key& key) {
+    if (Watch* watch = find(key); watch != nullptr) process(*watch);
+}
+
+void Observer::process(Watch& watch) {
+    if (accounts_[watch.asked.server].paused) {
+        schedule(watch, Instant::max());
+        return;
+    }
+    switch (watch.state.next(timers_.now())) {
+        case Observation::Next::send: {
+            Observation::Sample sample = watch.state.sample();
+            const bool stale = sample.stale;
+            std::vector<Entry> entries;
+            if (!std::holds_alternative<std::monostate>(sample.value))
+                entries.push_back({watch.asked.target, std::move(sample.value), sample.at});
+            notify(watch, entries, stale);
+            return;
+        }
+        case Observation::Next::read: read(watch); return;
+        case Observation::Next::wait: schedule(watch, watch.state.deadline()); return;
+    }
+}
+
+void Observer::read(Watch& watch) {
+    schedule(watch, watch.state.deadline());
+    const Key key = watch.key();
+    const std::uint64_t serial = watch.serial;
+    const Target target = watch.asked.target;
+    if (is_gone(watch)) {
+        end_gone(key);
+        return;
+    }
+    tree_.read(target, [this, alive = std::weak_ptr(alive_), key, serial](Result<std::vector<Entry>> entries) {
+        if (!alive.expired()) finish_read(key, serial, std::move(entries));
+    });
+}
+
+void Observer::finish_read(const Key& key, std::uint64_t serial, Result<std::vector<Entry>> entries) {
+    Watch* watch = find(key);
+    if (watch == nullptr || watch->serial != serial) return;
+    const Instant now = timers_.now();
+    if (!entries) {
+        if (is_gone(*watch)) {
+            end_gone(key);
+            return;
+        }
+        watch->state.read_failed(now);
+        process(*watch);
+        return;
+    }
+    if (watch->state.kind() == Observation::Kind::single) {
+        if (entries->empty())
+            watch->state.read_failed(now);
+        else
+            watch->state.read_done(std::move(entries->front().value), entries->front().at, now);
+        process(*watch);
+        return;
+    }
+    auto parts = parts_of(*watch, *entries);
+    const Target& target = watch->asked.target;
+    const bool multiple = target.path.level() == Path::Level::resource;
+    auto payload = codec::encode(watch->asked.format, {target, std::move(*entries), multiple}, lookup_);
+    if (!payload) {
+        base::log().debug("notification of {} cannot be encoded: {}", target.str(), payload.error().message);
+        watch->state.read_failed(now);
+    } else if (watch->state.read_done(digest_of(*payload), std::move(parts), now) && !accounts_[key.first].paused) {
+        notify(*watch, std::move(*payload));
+        return;
+    }
+    process(*watch);
+}
+
+Observation::Parts Observer::parts_of(const Watch& watch, const std::vector<Entry>& entries) const {
+    Observation::Parts parts;
+    if (!watch.state.wants_parts()) return parts;
+    for (const Entry& entry : entries)
+        if (entry.target.path.level() == Path::Level::resource_instance)
+            parts.emplace_back(entry.target.path.resource_instance(), entry.value);
+    return parts;
+}
+
+void Observer::notify(Watch& watch, const std::vector<Entry>& entries, bool with_time) {
+    auto payload = codec::encode(watch.asked.format, {watch.asked.target, entries, false}, lookup_, with_time);
+    if (!payload) {
+        // For example a value that its type cannot say: counted as sent, or it would be tried for ever.
+        base::log().debug("notification of {} cannot be encoded: {}", watch.asked.target.str(), payload.error().message);
+        watch.state.sent(timers_.now());
+        schedule(watch, watch.state.deadline());
+        return;
+    }
+    notify(watch, std::move(*payload));
+}
+
+void Observer::notify(Watch& watch, Bytes payload) {
+    const Instant now = timers_.now();
+    const bool confirmable = watch.state.conditions().confirmable || now - watch.confirmed_at >= confirm_after;
+    if (confirmable) watch.confirmed_at = now;
+    watch.state.sent(now);
+    schedule(watch, watch.state.deadline());
+    Response response{Code::content, static_cast<std::uint16_t>(watch.asked.format), std::move(payload)};
+    response.max_age = as_max_age(watch.state.conditions());
+    response.observing = true;
+    transport_.notify(watch.asked.server, watch.asked.id, std::move(response), confirmable);  // may end the watch
+}
+
+bool Observer::is_gone(const Watch& watch) const {
+    const Target& target = watch.asked.target;
+    if (target.path.level() == Path::Level::object) return tree_.object(target.prefix, target.path.object()) == nullptr;
+    return !tree_.exists(target);
+}
+
+void Observer::end_gone(const Key& key) {
+    if (find(key) == nullptr) return;
+    forget(key, false);
+    transport_.notify(key.first, key.second, Response{Code::not_found}, true);
+    transport_.end(key.first, key.second);
+}
+
+void Observer::schedule(Watch& watch, Instant when) {
+    if (watch.scheduled) {
+        if (watch.deadline->first == when) return;
+        deadlines_.erase(watch.deadline);
+        watch.scheduled = false;
+    }
+    if (when == Instant::max()) return;
+    watch.deadline = deadlines_.emplace(when, &watch);
+    watch.scheduled = true;
+    arm();
+}
+
+// Only moved when something earlier comes: a timer that fires for nothing is cheaper than one that is always reset.
+void Observer::arm() {
+    if (deadlines_.empty()) return;
+    const Instant first = deadlines_.begin()->first;
+    if (timer_.is_set() && armed_for_ <= first) return;
+    armed_for_ = first;
+    timer_.set(first, [this] { fire(); });
+}
+
+void Observer::fire() {
+    armed_for_ = Instant::max();
+    const Instant now = timers_.now();
+    std::vector<Key> due;
+    for (auto it = deadlines_.begin(); it != deadlines_.end() && it->first <= now; ++it) due.push_back(it->second->key());
+    for (const Key& key : due) {
+        Watch* watch = find(key);
+        if (watch == nullptr) continue;
+        schedule(*watch, Instant::max());
+        process(*watch);
+    }
+    arm();
+}
+
+}  // namespace lwm2m

@@ -1,0 +1,104 @@
+#pragma once
+
+#include "lwm2m/object_tree.hpp"
+#include "lwm2m/transport.hpp"
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lwm2m {
+
+enum class RegistrationState : std::uint8_t { away, registering, registered, deregistered };
+std::string_view name(RegistrationState);
+
+/// The objects and instances of our own tree as Register and Update tell them: root link with the content formats, `ver`
+/// for all that is not 1.0, /25 always with it; never /0, /21, /23, a resource, or anything of a device tree (core digest
+/// 3.1, gateway digest 4). `minor`: LwM2M 1.minor; 1.1 is told no format that came with 1.2.
+std::string object_list(const ObjectTree& tree, int minor);
+
+/// One registration with one server: events and a time in, the next message out (core digest 3). Does no I/O.
+///
+/// Every failure is retried for ever: at once or after 1 s at first, then doubling up to 60 s, each pause stretched by a
+/// random factor of up to 1.5. Servers 13-20 of the Server object, which may set other times, are not served yet.
+class Registration {
+public:
+    struct Settings {
+        std::string endpoint;
+        std::chrono::seconds lifetime{300};  ///< 0: for ever
+        base::Milliseconds debounce{5000};   ///< joins and leaves are collected for so long
+        /// The server knows us by our key, so that a new session may go on with an old registration. Else our address
+        /// is our name, and a new session means Register (core digest 3.1).
+        bool secured = false;
+    };
+    enum class Kind : std::uint8_t { register_, update, deregister };
+    struct Step {
+        Kind kind{};
+        bool fresh_session = false;  ///< the session did not answer: drop it first
+        Uplink message;
+    };
+    using ObjectList = std::function<std::string(int minor)>;
+
+    Registration(Settings settings, base::Random& random) : settings_(std::move(settings)), random_(random) {}
+
+    void start(base::Instant now);
+    void instances_changed(base::Instant now);
+    void set_lifetime(std::chrono::seconds lifetime, base::Instant now);
+    void update_now(base::Instant now);
+    /// The session ended or a notification was not acknowledged: is the server there, does it know us still?
+    void session_closed(base::Instant now);
+    void unreachable(base::Instant now);
+    /// What to say when leaving, if anything; nothing is sent afterwards.
+    std::optional<Step> stop();
+
+    /// What to send now, if anything; then answered() is awaited.
+    std::optional<Step> take(base::Instant now, const ObjectList& list);
+    /// When to call take() again without an event; Instant::max() for never.
+    base::Instant deadline() const;
+    void answered(const Result<UplinkAnswer>& answer, base::Instant now);
+
+    RegistrationState state() const { return state_; }
+    int minor() const { return minor_; }
+    std::chrono::seconds lifetime() const { return settings_.lifetime; }
+    const std::vector<std::string>& location() const { return location_; }
+    /// Why it is not registered: "no answer", "4.03".
+    const std::string& trouble() const { return trouble_; }
+    base::Instant retry_at() const { return retry_at_; }
+    bool in_flight() const { return in_flight_.has_value(); }
+
+private:
+    Step make_register(const ObjectList& list, base::Instant now);
+    std::optional<Step> make_update(const ObjectList& list, base::Instant now);
+    void registered(const UplinkAnswer& answer, base::Instant now);
+    void refresh(base::Instant now);
+    void failed(std::string why, std::optional<std::uint32_t> max_age, base::Instant now);
+    void again(base::Instant at);
+    base::Milliseconds pause(unsigned attempt);
+    base::Instant expiry() const;
+
+    Settings settings_;
+    base::Random& random_;
+    RegistrationState state_ = RegistrationState::away;
+    bool started_ = false;
+    std::optional<Kind> in_flight_;
+    int minor_ = 2;
+    std::vector<std::string> location_;
+    std::string trouble_;
+
+    base::Instant retry_at_ = base::Instant::max();  // away: next Register
+    unsigned attempts_ = 0;                          // since the last success
+    bool fresh_session_ = false;
+    base::Instant asked_at_{};                         // the message in flight
+    base::Instant confirmed_at_{};                     // the server's lifetime runs from here at the earliest
+    base::Instant refresh_at_ = base::Instant::max();  // registered: periodic Update
+    base::Instant urgent_at_ = base::Instant::max();   // an Update that something asked for
+    base::Instant list_at_ = base::Instant::max();     // instances came or went
+    base::Instant closed_at_ = base::Instant::min();
+    unsigned closings_ = 0;  // in a row, so that an ill session is not renewed in a circle
+    std::chrono::seconds told_lifetime_{0}, asked_lifetime_{0};
+    std::string told_list_, asked_list_;
+};
+
+}  // namespace lwm2m
