@@ -1,0 +1,77 @@
+"""Hostile datagrams at the gateway's own port: it lives, stays small and does not amplify."""
+import json
+import os
+import subprocess
+import sys
+
+from harness import FAULTKIT, check, equal, resident_kb, udp_ports
+from plant import Plant
+
+PSK = ("gw-1", "5f0c1e2d3b4a59687786a5b4c3d2e1f0")
+
+
+def garbage(plant, *options):
+    ports = udp_ports(plant.gateway.pid)
+    check(ports, "the gateway has no UDP port")
+    return subprocess.run([sys.executable, os.path.join(FAULTKIT, "coap_garbage.py"), "--to", str(ports[0]), "--probe", "none", "--pid",
+                           str(plant.gateway.pid), *map(str, options)], capture_output=True, text=True, timeout=280, check=False)
+
+
+def still_well(plant, before):
+    check(plant.gateway.running(), "the gateway ended\n" + plant.gateway.tail())
+    plant.peer.wait_value("/plant/3303/0/5700", "21.3")
+    grown = resident_kb(plant.gateway.pid) - before
+    check(grown < 2048, f"it grew by {grown} kB")
+
+
+def test_strangers_datagrams(stage):
+    plant = Plant(stage).ready()
+    garbage(plant, "--count", 50)  # what is allocated once is allocated
+    before = resident_kb(plant.gateway.pid)
+    done = garbage(plant, "--count", 400, "--seed", 3)
+    check(done.returncode != 2, done.stderr)
+    still_well(plant, before)
+    lines = plant.gateway.lines
+    check(len(lines) < 3000, f"{len(lines)} log lines for datagrams of strangers")
+
+
+def test_datagrams_in_the_servers_name(stage):
+    """The worst: from the server's own address and port, as an attacker on the path could."""
+    plant = Plant(stage).ready()
+    chaos = stage.tool("udp_chaos", "--listen", 0, "--to", plant.peer.port)
+    plant.gateway.stop()
+    plant.uri = f"coap://127.0.0.1:{chaos.ready['listen']}"
+    plant.write_site()
+    plant.start()
+    plant.peer.wait_value("/plant/3303/0/5700", "21.3")
+    import coap_garbage
+    import random
+    before = None
+    for round_ in range(2):
+        for name, make in coap_garbage.CATEGORIES.items():
+            for i in range(60):
+                r = random.Random(f"{round_}/{name}/{i}")
+                data = make(r, i)
+                if isinstance(data, (bytes, bytearray)) and data:
+                    chaos.ctl(f"inject down {bytes(data).hex()}")
+            check(plant.gateway.running(), f"the gateway ended at {name}\n" + plant.gateway.tail())
+        plant.peer.wait_value("/plant/3303/0/5700", "21.3", 30)
+        before = before or resident_kb(plant.gateway.pid)
+    still_well(plant, before)
+
+
+def test_garbage_at_a_dtls_port(stage):
+    plant = Plant(stage, psk=PSK).ready()
+    garbage(plant, "--count", 50)
+    before = resident_kb(plant.gateway.pid)
+    garbage(plant, "--count", 300, "--seed", 9)
+    still_well(plant, before)
+
+
+def test_many_requests_do_not_pile_up(stage):
+    plant = Plant(stage).ready()
+    plant.slaves.ctl("fault silent fc=5 count=0")
+    tags = [plant.peer.begin("write /plant/3312/0/5850 1") for _ in range(200)]
+    codes = {plant.peer.result(tag, 120).get("code", "failed") for tag in tags}
+    check(codes <= {"5.03", "5.04"}, codes)
+    plant.peer.wait_value("/plant/3303/0/5700", "21.3")
