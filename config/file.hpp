@@ -13,6 +13,9 @@ struct File {
     std::string content;
     mode_t mode = 0;  ///< permission bits
     uid_t owner = 0;
+    /// Somebody else than its owner, root and us has a right to it, by mode or access list. (systemd gives a service
+    /// its credentials by an access list, whose mask stands in the mode as the group's rights.)
+    bool shared = false;
 };
 
 /// A regular file of at most `most` bytes, whole. Never waits (a FIFO or a device is refused).
