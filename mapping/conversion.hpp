@@ -43,4 +43,7 @@ private:
     std::shared_ptr<const Rules> rules_;
 };
 
+/// Equal as values, whatever they are kept in: 1, 1u and 1.0 are, and true is 1. For ExpectStep.
+bool same(const adapters::Scalar& a, const adapters::Scalar& b);
+
 }  // namespace mapping

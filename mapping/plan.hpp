@@ -21,24 +21,25 @@ struct PointSpec {
     adapters::PointIndex index = 0;  ///< the adapter's number
     Conversion conversion;
     bool readable = true, writable = false;
-    Milliseconds period{};           ///< 0: comes by itself, or only at start
-    bool at_start = false;           ///< read at start and after each absence
-    Milliseconds max_age{};          ///< a younger reading answers a server's read
+    Milliseconds period{};                 ///< 0: comes by itself, or only at start
+    bool at_start = false;                 ///< read at start and after each absence
+    Milliseconds max_age{};                ///< a younger reading answers a server's read
     std::optional<Milliseconds> verify{};  ///< read back until then before a write counts as done
     SourceLoc at;
 };
 
 /// Where a resource's value comes from.
 enum class Source : std::uint8_t {
-    fixed,         ///< Resource::fixed
-    point,         ///< the reading of points[number]
-    minimum, maximum,  ///< least and greatest good reading of points[number] since start or reset
-    reset_min_max, ///< executable: forgets them for points[number]
-    quality,       ///< 6042 of points[number]
-    timestamp,     ///< 5518 of points[number]
-    action,        ///< executable: actions[number]
-    error_code,    ///< 3/0/11: 0, or 8 while the device is offline; multiple resource with one instance
-    refused        ///< executable that the device cannot do: 5.01 (3/0/4 of a meter without reboot)
+    fixed,  ///< Resource::fixed
+    point,  ///< the reading of points[number]
+    minimum,
+    maximum,        ///< least and greatest good reading of points[number] since start or reset
+    reset_min_max,  ///< executable: forgets them for points[number]
+    quality,        ///< 6042 of points[number]
+    timestamp,      ///< 5518 of points[number]
+    action,         ///< executable: actions[number]
+    error_code,     ///< 3/0/11: 0, or 8 while the device is offline; multiple resource with one instance
+    refused         ///< executable that the device cannot do: 5.01 (3/0/4 of a meter without reboot)
 };
 struct Resource {
     lwm2m::Path path;  ///< resource level; resource-instance level for a fixed part of a multiple resource (3/0/6/0)
@@ -49,9 +50,18 @@ struct Resource {
     lwm2m::Value fixed{};
 };
 
-struct WriteStep { adapters::PointIndex index; adapters::Scalar value; };
-struct WaitStep { Milliseconds span; };
-struct ExpectStep { adapters::PointIndex index; adapters::Scalar equals; Milliseconds within; };
+struct WriteStep {
+    adapters::PointIndex index;
+    adapters::Scalar value;
+};
+struct WaitStep {
+    Milliseconds span;
+};
+struct ExpectStep {
+    adapters::PointIndex index;
+    adapters::Scalar equals;
+    Milliseconds within;
+};
 using Step = std::variant<WriteStep, WaitStep, ExpectStep>;
 struct Action {
     std::string name;
@@ -60,9 +70,9 @@ struct Action {
 };
 
 struct Health {
-    unsigned misses = 3;                       ///< polls without an answer until the device is offline
+    unsigned misses = 3;  ///< polls without an answer until the device is offline
     Milliseconds retry_first{2000}, retry_max{60000};
-    bool keep_value_offline = true;            ///< offline_value: last
+    bool keep_value_offline = true;  ///< offline_value: last
 };
 
 /// A profile with its parameters; shared by all devices that are alike.
