@@ -4,6 +4,7 @@ A test file has functions named test_…; their docstring or name says what must
 Python's standard library only.
 """
 import contextlib
+import ctypes
 import json
 import os
 import re
@@ -25,6 +26,14 @@ import fk_common  # noqa: E402  (the fault kit's control client)
 
 BUILD = os.environ.get("GATEWAY_BUILD", os.path.join(ROOT, "build", "release"))
 SLOW = float(os.environ.get("GATEWAY_TEST_SLOWNESS", "1"))  # factor on every deadline, for sanitizers
+
+
+LIBC = ctypes.CDLL(None)
+
+
+def end_with_us():
+    """In the child: SIGTERM when whoever started it dies, so that nothing is left behind even after a kill -9."""
+    LIBC.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 class Skip(Exception):
@@ -61,7 +70,7 @@ class Process:
     def __init__(self, name, argv, cwd=None, env=None):
         self.name, self.lines, self.news = name, [], threading.Condition()
         self.p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                  errors="replace", bufsize=1, cwd=cwd, env=env)
+                                  errors="replace", bufsize=1, cwd=cwd, env=env, start_new_session=True, preexec_fn=end_with_us)
         self.readers = [threading.Thread(target=self._read, args=(s,), daemon=True) for s in (self.p.stdout, self.p.stderr)]
         for reader in self.readers:
             reader.start()
@@ -320,23 +329,6 @@ def free_tcp_port():
 def resident_kb(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
-
-
-def udp_ports(pid):
-    """Local ports of the UDP sockets that the process has open."""
-    inodes = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            if found := re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}")):
-                inodes.add(found.group(1))
-    ports = []
-    for table in ("udp", "udp6"):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{table}", encoding="ascii") as f:
-            for line in f.readlines()[1:]:
-                fields = line.split()
-                if fields[9] in inodes:
-                    ports.append(int(fields[1].rsplit(":", 1)[1], 16))
-    return ports
 
 
 def cases_of(module):

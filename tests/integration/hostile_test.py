@@ -4,16 +4,15 @@ import os
 import subprocess
 import sys
 
-from harness import FAULTKIT, check, equal, resident_kb, udp_ports
+from harness import FAULTKIT, check, equal, resident_kb
 from plant import Plant
 
 PSK = ("gw-1", "5f0c1e2d3b4a59687786a5b4c3d2e1f0")
 
 
 def garbage(plant, *options):
-    ports = udp_ports(plant.gateway.pid)
-    check(ports, "the gateway has no UDP port")
-    return subprocess.run([sys.executable, os.path.join(FAULTKIT, "coap_garbage.py"), "--to", str(ports[0]), "--probe", "none", "--pid",
+    port = plant.registration["peer"].rsplit(":", 1)[1]  # where the gateway's datagrams come from
+    return subprocess.run([sys.executable, os.path.join(FAULTKIT, "coap_garbage.py"), "--to", port, "--probe", "none", "--pid",
                            str(plant.gateway.pid), *map(str, options)], capture_output=True, text=True, timeout=280, check=False)
 
 
