@@ -97,6 +97,11 @@ std::optional<PointIndex> ModbusAdapter::add_point(ShapeId id, Fields& point, Fi
     return static_cast<PointIndex>(shape.points.size() - 1);
 }
 
+std::optional<Kind> ModbusAdapter::kind(ShapeId id, PointIndex index) const {
+    const PointShape& point = shapes_.at(id).points.at(index);
+    return is_bits(point.extent.table) ? Kind::boolean : point.encoding.kind;
+}
+
 std::optional<std::uint8_t> ModbusAdapter::read_unit(Fields& site) {
     const bool serial = settings_.is_serial();
     if (site.need(

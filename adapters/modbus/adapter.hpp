@@ -22,6 +22,7 @@ public:
 
     std::optional<ShapeId> add_shape(Fields* section, Diagnostics&) override;
     std::optional<PointIndex> add_point(ShapeId, Fields& point, Fields* write, Access) override;
+    std::optional<Kind> kind(ShapeId, PointIndex) const override;
     std::optional<DeviceId> add_device(ShapeId, Fields& site) override;
     void start(Sink&) override;
     void stop(std::function<void()> stopped) override;

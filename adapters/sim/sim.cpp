@@ -110,6 +110,8 @@ public:
         return static_cast<PointIndex>(shape.points.size() - 1);
     }
 
+    std::optional<Kind> kind(ShapeId id, PointIndex index) const override { return shapes_.at(id).points.at(index).signal.kind; }
+
     std::optional<DeviceId> add_device(ShapeId shape, Fields& site) override {
         if (devices_.size() >= most_devices) {
             site.error("id", fmt::format("over {} simulated devices", most_devices), "use several links");
