@@ -43,6 +43,7 @@ struct Client::Impl {
         Peer peer;
         std::vector<Held> held;
         std::uint64_t exchange = 0;  // number of the uplink in flight; answers to older ones are late and ignored
+        bool session_lost = false;   // told of, and not yet back
         RegistrationState told = RegistrationState::away;
         std::string told_trouble;
     };
@@ -129,7 +130,10 @@ void Client::Impl::answered(Server& server, Registration::Kind kind, const Resul
     server.peer.minor = server.registration.minor();
     const bool up = server.registration.state() == RegistrationState::registered;
     tell(server);
-    if (up) observer.resume(server.peer.id);
+    if (up) {
+        server.session_lost = false;
+        observer.resume(server.peer.id);
+    }
     serve_held(server);
     advance(server);
 }
@@ -317,7 +321,8 @@ void Client::on_lost(ServerId id, ObservationId observation, Lost why) {
 void Client::on_session_closed(ServerId id, const std::string& why) {
     auto* server = impl_->find(id);
     if (server == nullptr || server->registration.state() != RegistrationState::registered) return;
-    base::log().info("server {}: session ended: {}", server->settings.account.name, base::printable(why));
+    if (!std::exchange(server->session_lost, true))
+        base::log().info("server {}: session ended: {}", server->settings.account.name, base::printable(why));
     impl_->observer.pause(id);
     server->registration.session_closed(impl_->timers.now());
     impl_->tell(*server);

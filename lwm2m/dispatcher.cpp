@@ -62,6 +62,7 @@ Result<Target> resolve(std::span<const std::string> segments) {
     Target target;
     if (segments.empty()) return target;
     const bool own = all_digits(segments.front());
+    if (segments.front().empty()) return fail(Errc::not_allowed, "an empty segment");  // "//0" must not pass for a prefix
     if (!own) {
         target.prefix = segments.front();
         segments = segments.subspan(1);

@@ -22,32 +22,20 @@ struct Gathering {
     std::size_t missing = 0;
 };
 
-// The values of one Write-Composite, one tree after the other.
-struct Batch {
-    struct Part {
-        Target at;
-        std::vector<Entry> entries;
-    };
-    std::vector<Part> parts;
-    std::vector<Target> removed;
-    std::size_t next_part = 0, next_removed = 0;
-};
-
-void write_next(ObjectTree& tree, const std::shared_ptr<Batch>& batch, const std::function<void(Result<void>)>& done) {
-    const auto go_on = [&tree, batch, done](const Result<void>& result) {
-        if (!result)
-            done(result);
-        else
-            write_next(tree, batch, done);
-    };
-    if (batch->next_part < batch->parts.size()) {
-        auto& part = batch->parts[batch->next_part++];
-        tree.write(part.at, std::move(part.entries), WriteMode::partial, go_on);
-    } else if (batch->next_removed < batch->removed.size()) {
-        tree.remove(batch->removed[batch->next_removed++], go_on);
-    } else {
+// One after the other, as each may wait for a device; the first failure ends it.
+void remove_next(ObjectTree& tree, const std::shared_ptr<std::vector<Target>>& targets, const Done<void>& done) {
+    if (targets->empty()) {
         done({});
+        return;
     }
+    const Target target = std::move(targets->back());
+    targets->pop_back();
+    tree.remove(target, [&tree, targets, done](const Result<void>& removed) {
+        if (!removed)
+            done(removed);
+        else
+            remove_next(tree, targets, done);
+    });
 }
 
 }  // namespace
@@ -153,15 +141,13 @@ Result<void> Dispatcher::write_composite(const JobPtr& job) {
         if (auto there = need_node(target); !there) return there;
     }
 
-    auto batch = std::make_shared<Batch>();
-    for (Entry& entry : decoded->entries) {
-        const auto part = std::find_if(batch->parts.begin(), batch->parts.end(),
-                                       [&](const Batch::Part& p) { return p.at.prefix == entry.target.prefix; });
-        auto& home = part != batch->parts.end() ? *part : batch->parts.emplace_back(Batch::Part{{entry.target.prefix, {}}, {}});
-        home.entries.push_back(std::move(entry));
-    }
-    batch->removed = std::move(decoded->removed);
-    write_next(tree_, batch, [job](const Result<void>& done) { job->finish(done); });
+    auto removed = std::make_shared<std::vector<Target>>(std::move(decoded->removed));
+    tree_.write(Target{}, std::move(decoded->entries), WriteMode::partial, [this, job, removed](const Result<void>& written) {
+        if (!written || job->alive.expired())
+            job->finish(written);
+        else
+            remove_next(tree_, removed, [job](const Result<void>& done) { job->finish(done); });
+    });
     return {};
 }
 

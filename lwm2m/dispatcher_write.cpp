@@ -46,10 +46,10 @@ Result<std::vector<Entry>> Dispatcher::checked_entries(const Target& at, std::ve
         if (!at.covers(entry.target))
             return fail(Errc::bad_request, fmt::format("{} is not below {}", entry.target.str(), at.str()));
         const ResourceDef* definition = tree_.definition(entry.target);
-        if (definition == nullptr) {
-            if (at.path.level() <= Level::instance) continue;  // rule 6: unknown optional resources are no error
-            return fail(Errc::not_found, "no such resource");
-        }
+        // Rule 6: in a whole instance, what this tree does not serve is no error.
+        const Path resource = entry.target.path.ancestor(Level::resource);
+        if (at.path.level() <= Level::instance && (definition == nullptr || !tree_.exists({at.prefix, resource}))) continue;
+        if (definition == nullptr) return fail(Errc::not_found, "no such resource");
         if (!definition->writable) return fail(Errc::not_allowed, fmt::format("{} is not writable", entry.target.str()));
         if (definition->multiple != (entry.target.path.level() == Level::resource_instance))
             return fail(Errc::bad_request, fmt::format("{} is a {} resource", entry.target.path.ancestor(Level::resource).str(),
@@ -66,7 +66,7 @@ Result<void> Dispatcher::need_mandatory(const Target& instance, const std::vecto
     for (const ResourceDef& resource : object->resources) {
         if (!resource.mandatory || !resource.writable) continue;
         const Target target{instance.prefix, *instance.path.child(resource.id)};
-        if (tree_.definition(target) == nullptr) continue;  // not served here
+        if (!tree_.exists(target)) continue;  // not served here
         const bool given = std::any_of(entries.begin(), entries.end(), [&](const Entry& e) { return target.covers(e.target); });
         if (!given) return fail(Errc::bad_request, fmt::format("{} is mandatory", target.str()));
     }

@@ -117,6 +117,7 @@ void Observer::forget(const Key& key, bool tell_transport) {
     if (branch->second.empty()) branches_.erase(branch);
     --accounts_[key.first].count;
     watches_.erase(found);
+    if (deadlines_.empty()) timer_.cancel();
     if (tell_transport) transport_.end(key.first, key.second);
 }
 
@@ -385,7 +386,10 @@ void Observer::schedule(Watch& watch, Instant when) {
 
 // Only moved when something earlier comes: a timer that fires for nothing is cheaper than one that is always reset.
 void Observer::arm() {
-    if (deadlines_.empty()) return;
+    if (deadlines_.empty()) {
+        timer_.cancel();
+        return;
+    }
     const Instant first = deadlines_.begin()->first;
     if (timer_.is_set() && armed_for_ <= first) return;
     armed_for_ = first;
