@@ -121,8 +121,14 @@ void read_limits(const Node& node, const std::string& what, base::Diagnostics& d
     if (const auto most = limits.integer("registers", 1, most_read_registers))
         shape.most_registers = static_cast<std::uint16_t>(*most);
     if (const auto most = limits.integer("bits", 1, most_read_bits)) shape.most_bits = static_cast<std::uint16_t>(*most);
-    if (const Node* gap = limits.find("gap"); gap != nullptr && gap->written() != "auto")
-        if (const auto most = limits.integer("gap", 0, most_read_registers - 1)) shape.gap = static_cast<std::uint16_t>(*most);
+    if (const Node* gap = limits.find("gap"); gap != nullptr && gap->written() != "auto") {
+        const bool number = gap->kind() == Node::Kind::integer && gap->integer() >= 0 && gap->integer() < most_read_registers;
+        if (number)
+            shape.gap = static_cast<std::uint16_t>(gap->integer());
+        else
+            limits.error("gap", fmt::format("'gap' cannot be {}", gap->written().empty() ? gap->kind_name() : gap->written()),
+                         "write auto, or the registers that a request may read in vain, 0 to 124");
+    }
     limits.done();
 }
 
@@ -144,9 +150,7 @@ std::optional<Shape> read_shape(Fields* section, base::Diagnostics& diagnostics)
     const std::size_t before = diagnostics.count();
     if (const auto addressing = section->choice("addresses", {"zero", "one", "modicon"}))
         shape.addressing = static_cast<Addressing>(*addressing);
-    const std::vector<std::string_view> orders{"AB",       "BA",       "ABCD",     "CDAB",     "BADC", "DCBA",
-                                               "ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "big",  "little"};
-    if (const auto order = section->choice("order", orders)) shape.order = orders[*order];
+    if (const auto order = section->choice("order", orders())) shape.order = orders()[*order];
     if (const Node* limits = section->map("limits")) read_limits(*limits, section->what(), diagnostics, shape);
     if (const auto pause = read_span(*section, "pause", 0ms, 10s)) shape.pause = *pause;
     shape.timeout = read_span(*section, "timeout", 10ms, 60s);

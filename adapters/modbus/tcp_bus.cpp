@@ -180,7 +180,12 @@ void TcpBus::exchange(Request request, Milliseconds timeout, Answer answer) {
 
 void TcpBus::send() {
     Exchange& exchange = *exchange_;
-    if (unread() > 0 && abandoned_.empty()) return lost(Errc::malformed, "bytes that nobody asked for", false);
+    // What the peer did while nobody asked is seen now, while it costs nothing: this request is not on its way yet.
+    pollfd before{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
+    if (::poll(&before, 1, 0) > 0) {
+        if ((before.revents & ~POLLIN) != 0) return lost(Errc::offline, "the device closed the connection", false);
+        if (abandoned_.empty()) return lost(Errc::malformed, "bytes that nobody asked for", false);
+    }
     exchange.transaction = ++transaction_;
     const Bytes adu = tcp_adu(exchange.request, exchange.transaction);
     const auto sent = ::send(socket_.native_handle(), adu.data(), adu.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
