@@ -68,7 +68,7 @@ bool Broker::fresh(DeviceIndex index, PointNumber number) const {
         // What is left of it is served, marked by 6042, as the profile says; else the link decides (5.03).
         return known && device.info->type->health.keep_value_offline;
     }
-    if (!known || stored.heard == base::Instant{}) return false;
+    if (!known || stored.expired) return false;
     if (point.max_age.count() == 0) return true;
     // A poll that is a little late must not turn each read into a request of its own.
     const auto grace = std::max<base::Milliseconds>(point.max_age / 4, base::Milliseconds{250});

@@ -40,9 +40,11 @@ struct LinkHost::Running final : adapters::Sink {
         const auto& spec = host.plan_.links[number];
         if (is_up) {
             base::log().info("link '{}' up ({})", spec.name, spec.driver->where());
+            const bool was_down = known && !up;
             up = true, known = true, reason.clear();
             const auto now = host.timers_.now();
-            for (const DeviceIndex d : devices) host.scheduler_->wake(d, now);
+            if (was_down)
+                for (const DeviceIndex d : devices) host.scheduler_->wake(d, now);
             host.pump(number);
             return;
         }
@@ -136,7 +138,7 @@ void LinkHost::polled(std::size_t link, const PollScheduler::Due& due, WriteGuar
         const bool was_away = device.presence == Presence::offline;
         intake_.heard(due.device);
         scheduler_->finished(due, true, timers_.now());
-        if (was_away) scheduler_->wake(due.device, timers_.now());
+        if (was_away) scheduler_->wake(due.device, timers_.now(), due.group);
     } else {
         if (witness == Witness::missed)
             intake_.missed(due.device, why_of(values));

@@ -69,9 +69,10 @@ void PollScheduler::finished(const Due& due, bool answered, base::Instant now) {
     plan(slot, s.phase + period * passed);
 }
 
-void PollScheduler::wake(DeviceIndex device, base::Instant now) {
+void PollScheduler::wake(DeviceIndex device, base::Instant now, std::uint16_t answered) {
     const std::size_t groups = devices_.at(device).info->groups.size();
-    for (std::size_t g = 0; g < groups; ++g) plan(first_slot_[device] + static_cast<std::uint32_t>(g), now);
+    for (std::size_t g = 0; g < groups; ++g)
+        if (g != answered) plan(first_slot_[device] + static_cast<std::uint32_t>(g), now);
 }
 
 }  // namespace gateway

@@ -25,8 +25,9 @@ public:
     /// The poll of this link that has waited longest, if any is due. It is out of the plan until finished().
     std::optional<Due> take(std::size_t link, base::Instant now);
     void finished(const Due&, bool answered, base::Instant now);
-    /// The device is back: everything of it is due now.
-    void wake(DeviceIndex, base::Instant now);
+    /// The device is back: everything of it is due now, but for `answered`, the group whose answer brought it back.
+    static constexpr std::uint16_t no_group = 0xFFFF;
+    void wake(DeviceIndex, base::Instant now, std::uint16_t answered = no_group);
     /// When take() may have something; Instant::max() for never.
     base::Instant next(std::size_t link) const;
 

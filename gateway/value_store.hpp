@@ -13,6 +13,7 @@ struct Stored {
     lwm2m::Value value;     ///< monostate: no value, see quality
     base::WallTime at{};    ///< time of the measurement, for the server
     base::Instant heard{};  ///< the same on the monotonic clock, for max_age
+    bool expired = false;   ///< the next read asks the device, however young it is
     mapping::Quality quality = mapping::Quality::never;
 };
 
@@ -38,11 +39,12 @@ public:
         stored.quality = reading.quality;
         stored.at = at;
         stored.heard = now;
+        stored.expired = false;
         return change;
     }
     const Stored& at(std::uint32_t place) const { return readings_[place]; }
     /// The next read asks the device again.
-    void expire(std::uint32_t place) { readings_[place].heard = base::Instant{}; }
+    void expire(std::uint32_t place) { readings_[place].expired = true; }
 
     /// True: a new least or greatest.
     struct Moved {
