@@ -40,7 +40,7 @@ int explain(const Options& options) {
     const auto registry = load_adapters(options.places);
     const auto site = understand(options, loop, timers, random, registry);
     if (!site) return 1;
-    std::cout << site->plan->str();
+    std::cout << site->plan->str() << "\n";
     return 0;
 }
 

@@ -138,10 +138,11 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     const auto profile = choose(sources.profiles, wanted.profile);
     if (!profile) return stop_with(profile.error().message);
 
-    // A site of one device that brings its own address.
+    // A site of one device that brings its own address. Nobody connects to it: the simulator gets the real one, which may
+    // have port 0.
     std::vector<Node::Member> device{{"id", command_line, Node::text(command_line, "simulated")},
                                      {"profile", command_line, Node::text(command_line, *profile)},
-                                     {"address", command_line, Node::text(command_line, "tcp://" + wanted.tcp)},
+                                     {"address", command_line, Node::text(command_line, "tcp://127.0.0.1")},
                                      {"unit", command_line, Node::plain(command_line, std::to_string(wanted.unit))}};
     std::vector<Node::Member> params;
     for (const auto& param : wanted.params) {
