@@ -24,7 +24,7 @@ IDENTITY, SITE_SERVER, SITE_METER = "demo-gateway", "coaps://127.0.0.1:5684", "t
 COLOUR = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 # What the demo touches: a point of the profile demo/meter, and where the site shows it.
-POWER = ("power", "/meter/3305/0/5800")
+POWER = ("power", "/meter/3305/0/5800")          # W, as object 3305 says
 TEMPERATURE = ("temperature", "/meter/3303/0/5700")
 RELAY = ("relay", "/meter/3312/0/5850")
 
@@ -137,7 +137,7 @@ class Demo:
             say("server", f"read {path:<22} {self.ask(f'read {path} accept 0')['text']:<12} {words}")
         for (point, path), wanted in ((POWER, 230), (TEMPERATURE, 21.5)):
             answer = self.wait_value(path, wanted)
-            unit = self.ask(f"read {path.rsplit('/', 1)[0]}/5701 accept 0")["text"]
+            unit = "W" if point == POWER[0] else self.ask(f"read {path.rsplit('/', 1)[0]}/5701 accept 0")["text"]
             say("server", f"read {path:<22} {answer + ' ' + unit:<12} {point}")
         line = self.meter.wait_line(r"unit \d+ +read .*", 5).group(0)
         say("meter", f"was asked by Modbus: {line}")

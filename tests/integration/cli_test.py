@@ -3,7 +3,7 @@ import os
 import re
 import signal
 
-from harness import BUILD, Process, check, equal, free_tcp_port, until
+from harness import BUILD, ROOT, check, equal, free_tcp_port, until
 from plant import Gateway, Plant, Slaves, run_verb
 
 
@@ -145,7 +145,7 @@ def test_a_broken_plugin_is_told_and_the_rest_runs(stage):
 def test_simulate_plays_a_profile(stage):
     profiles = os.path.join(stage.path("config"), "profiles")
     site(stage, GOOD, DEVICE)
-    meter = stage.add(Gateway("simulate", "demo/meter", "--tcp", "127.0.0.1:0"))
+    meter = stage.add(Gateway("simulate", "demo/meter", "--tcp", "127.0.0.1:0", "--profiles", os.path.join(ROOT, "mapping", "profiles")))
     found = meter.wait_line(r"listening on 127\.0\.0\.1:(\d+)", 10)
     check(int(found.group(1)) > 0, found.group(0))
     check(os.path.isdir(profiles), "own profiles")
