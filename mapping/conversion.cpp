@@ -222,6 +222,7 @@ Result<Scalar> onto_integer(const Number& number, std::optional<Kind> kind, cons
 Result<Scalar> onto_device(const Scalar& value, const std::optional<Number>& number, const Conversion::Rules& rules, double asked) {
     if (!rules.kind) {
         if (!number || std::holds_alternative<bool>(value)) return value;
+        if (!std::isfinite(number->approximate)) return refused(fmt::format("{} is more than a number can be", with_unit(asked, rules)));
         if (!rules.scale && !rules.offset && !rules.step) return value;
         if (number->exact && number->exact->is_integer()) return onto_integer(*number, std::nullopt, rules, asked);
         return Scalar(number->approximate);
@@ -296,6 +297,7 @@ Result<Reading> Conversion::read(const Scalar& raw) const {
     if (rules.scale || rules.offset) {
         if (!number) return cannot(value, "a number");
         number = scaled(*number, rules);
+        if (!std::isfinite(number->approximate)) return cannot(raw, "small enough for its scale");
         value = number->approximate;
     }
     Reading reading;
@@ -309,6 +311,7 @@ Result<Reading> Conversion::read(const Scalar& raw) const {
 
 Result<Scalar> Conversion::write(const Value& given) const {
     const Rules& rules = *rules_;
+    if (rules.bits) return refused("some bits of a value cannot be written alone");
     auto value = from_resource(given);
     if (!value) return value;
     std::optional<Number> number;
