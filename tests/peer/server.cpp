@@ -352,7 +352,7 @@ Message Server::update_client(coap_session_t* session, Registration& client, con
     return diagnostic(code(2, 4), "");
 }
 
-void Server::drop(const std::string& location) {
+void Server::drop(std::string location) {
     registrations_.erase(location);
     if (current_ == location) current_ = registrations_.empty() ? "" : registrations_.rbegin()->first;
 }

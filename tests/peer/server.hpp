@@ -120,7 +120,7 @@ private:
     Message answer(coap_session_t*, Message request);
     Message register_client(coap_session_t*, const Message&);
     Message update_client(coap_session_t*, Registration&, const Message&);
-    void drop(const std::string& location);
+    void drop(std::string location);  // a copy: callers name it by the entry that goes
     Json describe(const Registration&) const;
 
     Options options_;
