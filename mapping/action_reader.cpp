@@ -25,7 +25,8 @@ public:
         const bool write = fields.has("write"), wait = fields.has("wait"), expect = fields.has("expect");
         fields.done();
         if (node.members().size() != 1) {
-            diagnostics_.error(node.at(), fmt::format("{}: {} in one step", what, node.members().empty() ? "nothing" : "several things"),
+            diagnostics_.error(node.at(),
+                               fmt::format("{}: {} in one step", what, node.members().empty() ? "nothing" : "several things"),
                                "write one of write, wait, expect for each `- `");
             return std::nullopt;
         }
@@ -40,11 +41,14 @@ private:
         const Node* node = fields.need(key, remedy);
         if (node == nullptr) return std::nullopt;
         auto scalar = scalar_of(*node);
-        if (!scalar) fields.error(key, fmt::format("'{}' cannot be {}", key, node->kind_name()), "write a number, true or false, or a text");
+        if (!scalar)
+            fields.error(key, fmt::format("'{}' cannot be {}", key, node->kind_name()),
+                         "write a number, true or false, or a text");
         return scalar;
     }
     /// Binds the place and brings the value into the type that the device has there.
-    std::optional<adapters::PointIndex> bind(Fields& fields, adapters::Access access, std::string_view key, std::optional<adapters::Scalar>& to_fit) {
+    std::optional<adapters::PointIndex> bind(Fields& fields, adapters::Access access, std::string_view key,
+                                             std::optional<adapters::Scalar>& to_fit) {
         if (!shape_) return std::nullopt;
         const auto index = adapter_.add_point(*shape_, fields, nullptr, access);
         fields.done();
@@ -78,7 +82,8 @@ private:
         const auto given = fields.span(key);
         if (!given) return std::nullopt;
         if (*given < std::chrono::milliseconds(1) || *given > std::chrono::seconds(60)) {
-            fields.error(key, fmt::format("'{}' is {}, out of range", key, base::span_text(*given)), "write a span from 1ms to 60s");
+            fields.error(key, fmt::format("'{}' is {}, out of range", key, base::span_text(*given)),
+                         "write a span from 1ms to 60s");
             return std::nullopt;
         }
         return std::chrono::duration_cast<Milliseconds>(*given);
@@ -94,7 +99,8 @@ private:
         const Node* node = step.map("expect");
         if (node == nullptr) return std::nullopt;
         Fields fields(*node, fmt::format("'expect' of {}", what), diagnostics_);
-        refuse_later(fields, {{"from", "it is for devices behind a broker; use at"}, {"pick", "it is for devices behind a broker; use at"}});
+        refuse_later(fields, {{"from", "it is for devices behind a broker; use at"},
+                              {"pick", "it is for devices behind a broker; use at"}});
         auto equals = value(fields, "equals", "write what the device must say: equals: 0");
         fields.need("within", "write until when: within: 2s");
         const auto within = span(fields, "within");
@@ -117,7 +123,8 @@ Milliseconds allowance(const Step& step) {
 }  // namespace
 
 std::optional<Action> read_action(const Node::Member& member, ResourceTable& table, adapters::Adapter& adapter,
-                                  std::optional<adapters::ShapeId> shape, std::uint16_t number, base::Diagnostics& diagnostics) {
+                                  std::optional<adapters::ShapeId> shape, std::uint16_t number,
+                                  base::Diagnostics& diagnostics) {
     const std::size_t before = diagnostics.count();
     check_name(member, "an action", diagnostics);
     Fields fields(member.value, fmt::format("action '{}'", member.key), diagnostics);
@@ -135,7 +142,8 @@ std::optional<Action> read_action(const Node::Member& member, ResourceTable& tab
     fields.need("steps", "say what to do: steps: [{write: {at: coil:15, value: true}}]");
     if (const auto* steps = fields.list("steps")) {
         if (steps->empty() || steps->size() > most_steps)
-            fields.error("steps", fmt::format("'steps' has {} steps", steps->size()), fmt::format("write from 1 to {}", most_steps));
+            fields.error("steps", fmt::format("'steps' has {} steps", steps->size()),
+                         fmt::format("write from 1 to {}", most_steps));
         Reader reader(adapter, shape, diagnostics);
         for (std::size_t i = 0; i < steps->size() && i < most_steps; ++i) {
             auto step = reader.read((*steps)[i], fmt::format("step {} of action '{}'", i + 1, member.key));

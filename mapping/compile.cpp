@@ -5,8 +5,8 @@
 #include "mapping/site.hpp"
 #include "mapping/type_builder.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <unordered_map>
 
 namespace mapping {
@@ -24,7 +24,8 @@ constexpr int most_failures = 16;
 
 class Compiler {
 public:
-    Compiler(const Sources& sources, Diagnostics& diagnostics) : sources_(sources), diagnostics_(diagnostics), library_(sources.profiles, diagnostics) {}
+    Compiler(const Sources& sources, Diagnostics& diagnostics)
+        : sources_(sources), diagnostics_(diagnostics), library_(sources.profiles, diagnostics) {}
 
     std::optional<Plan> run(std::size_t errors_before) {
         read_links();
@@ -34,7 +35,8 @@ public:
             expand_site_device(*entry, diagnostics_, [&](const Node& device) { read_device(device, what); });
         }
         if (plan_.devices.size() > most_devices)
-            diagnostics_.error(plan_.devices[most_devices].at, fmt::format("over {} devices", most_devices), "use a second gateway");
+            diagnostics_.error(plan_.devices[most_devices].at, fmt::format("over {} devices", most_devices),
+                               "use a second gateway");
         if (diagnostics_.count() != errors_before) return std::nullopt;
         return std::move(plan_);
     }
@@ -58,14 +60,19 @@ private:
         if (!links.valid()) return;
         for (const auto& member : sources_.links->members()) {
             links_[member.key] = no_link;  // a broken one is not unknown
-            const bool good = !member.key.empty() && member.key.size() <= 64 && std::all_of(member.key.begin(), member.key.end(), [](char c) {
-                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-            });
-            if (!good) diagnostics_.error(member.at, fmt::format("a link cannot be called '{}'", member.key), "use letters, digits, - _ and . only");
+            const bool good =
+                !member.key.empty() && member.key.size() <= 64 && std::all_of(member.key.begin(), member.key.end(), [](char c) {
+                    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                           c == '.';
+                });
+            if (!good)
+                diagnostics_.error(member.at, fmt::format("a link cannot be called '{}'", member.key),
+                                   "use letters, digits, - _ and . only");
             Fields fields(member.value, fmt::format("link '{}'", member.key), diagnostics_);
             if (!fields.valid()) continue;
             if (member.value.members().empty()) {
-                diagnostics_.error(member.value.at(), fmt::format("link '{}' goes nowhere", member.key), "write modbus: tcp://HOST:502 or modbus: rtu:/dev/ttyUSB0");
+                diagnostics_.error(member.value.at(), fmt::format("link '{}' goes nowhere", member.key),
+                                   "write modbus: tcp://HOST:502 or modbus: rtu:/dev/ttyUSB0");
                 continue;
             }
             // The key that names an adapter chooses it; it stands first unless it is one that everybody knows.
@@ -88,19 +95,24 @@ private:
             if (found == links_.end()) {
                 std::vector<std::string_view> known;
                 for (const auto& [link, ignored] : links_) known.push_back(link);
-                device.error("link", fmt::format("there is no link '{}'", *name), suggestion(*name, known, "add it under links: of gateway.yaml"));
+                device.error("link", fmt::format("there is no link '{}'", *name),
+                             suggestion(*name, known, "add it under links: of gateway.yaml"));
                 return std::nullopt;
             }
             if (found->second == no_link) return std::nullopt;
             const Link& link = plan_.links[found->second];
             if (profile != nullptr && link.adapter != profile->protocol) {
-                device.error("link", fmt::format("{} speaks {}, link '{}' speaks {}", profile->id(), profile->protocol, *name, link.adapter), "choose another link or profile");
+                device.error(
+                    "link",
+                    fmt::format("{} speaks {}, link '{}' speaks {}", profile->id(), profile->protocol, *name, link.adapter),
+                    "choose another link or profile");
                 return std::nullopt;
             }
             return found->second;
         }
         if (!device.has("address")) {
-            device.error("id", "neither 'link' nor 'address'", "add link: with a name from links: of gateway.yaml, or the device's own address:");
+            device.error("id", "neither 'link' nor 'address'",
+                         "add link: with a name from links: of gateway.yaml, or the device's own address:");
             return std::nullopt;
         }
         const auto address = device.text("address");
@@ -121,12 +133,21 @@ private:
         device.need("id", "give the device a name that no other has: id: meter-hall");
         const auto id = device.text("id");
         if (!id) return;
-        const bool clean = !id->empty() && id->size() <= longest_id && std::none_of(id->begin(), id->end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; });
-        if (!clean) device.error("id", fmt::format("the id '{}' cannot be", base::as_text(base::as_bytes(*id).first(std::min<std::size_t>(id->size(), 40)))), fmt::format("write 1 to {} printable characters", longest_id));
-        if (id->find("${") != std::string::npos) device.error("id", fmt::format("'{}' is more than the unit can fill in", *id), "only ${unit} is replaced in an id");
-        if (*id == sources_.endpoint) device.error("id", fmt::format("the gateway itself is called '{}'", *id), "give the device another id");
+        const bool clean = !id->empty() && id->size() <= longest_id &&
+                           std::none_of(id->begin(), id->end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7F; });
+        if (!clean)
+            device.error("id",
+                         fmt::format("the id '{}' cannot be",
+                                     base::as_text(base::as_bytes(*id).first(std::min<std::size_t>(id->size(), 40)))),
+                         fmt::format("write 1 to {} printable characters", longest_id));
+        if (id->find("${") != std::string::npos)
+            device.error("id", fmt::format("'{}' is more than the unit can fill in", *id), "only ${unit} is replaced in an id");
+        if (*id == sources_.endpoint)
+            device.error("id", fmt::format("the gateway itself is called '{}'", *id), "give the device another id");
         const auto [entry, fresh] = ids_.try_emplace(*id, device.find("id")->at());
-        if (!fresh) device.error("id", fmt::format("there is a device '{}' already", *id), fmt::format("see {}; give it another id", place(entry->second)));
+        if (!fresh)
+            device.error("id", fmt::format("there is a device '{}' already", *id),
+                         fmt::format("see {}; give it another id", place(entry->second)));
         made.id = *id;
     }
 
@@ -134,26 +155,32 @@ private:
         const auto prefix = device.text("prefix");
         if (!prefix) return;
         if (const auto good = lwm2m::check_prefix(*prefix); !good)
-            device.error("prefix", good.error().message, "write a letter, then up to 31 letters, digits, - or _");
+            device.error("prefix", good.error().message, "choose another: a letter, then up to 31 letters, digits, - or _");
         const auto [entry, fresh] = prefixes_.try_emplace(*prefix, device.find("prefix")->at());
-        if (!fresh) device.error("prefix", fmt::format("the prefix '{}' is taken", *prefix), fmt::format("see {}; give it another one, or leave it out", place(entry->second)));
+        if (!fresh)
+            device.error("prefix", fmt::format("the prefix '{}' is taken", *prefix),
+                         fmt::format("see {}; give it another one, or leave it out", place(entry->second)));
         made.prefix = *prefix;
     }
 
     /// Everything that makes a device unlike another one of its profile on its link.
-    static std::string key_of(const Profile& profile, std::size_t link, const Parameters& parameters, const Overrides& overrides) {
+    static std::string key_of(const Profile& profile, std::size_t link, const Parameters& parameters,
+                              const Overrides& overrides) {
         std::string key = fmt::format("{} {}", static_cast<const void*>(&profile), link);
         for (const auto& [name, value] : parameters)
             key += fmt::format("\n{} {} {} {}", name, static_cast<int>(value.kind()), value.written().size(), value.written());
         for (const auto& [name, point] : overrides)
-            key += fmt::format("\n.{} {} {} {} {}", name, point.every ? point.every->count() : -1, point.at_start, point.use, point.write);
+            key += fmt::format("\n.{} {} {} {} {}", name, point.every ? point.every->count() : -1, point.at_start, point.use,
+                               point.write);
         return key;
     }
 
-    const BuiltType* type_of(const Profile& profile, std::size_t link, const Parameters& parameters, const Overrides& overrides) {
+    const BuiltType* type_of(const Profile& profile, std::size_t link, const Parameters& parameters,
+                             const Overrides& overrides) {
         const auto [entry, fresh] = types_.try_emplace(key_of(profile, link, parameters, overrides));
         if (fresh && failures_[&profile] < most_failures) {
-            entry->second = build_type(profile, parameters, overrides, *sources_.catalog, *plan_.links[link].driver, diagnostics_);
+            entry->second =
+                build_type(profile, parameters, overrides, *sources_.catalog, *plan_.links[link].driver, diagnostics_);
             if (!entry->second)
                 ++failures_[&profile];
             else
@@ -176,10 +203,13 @@ private:
             if (const auto* expect = std::get_if<ExpectStep>(&step)) return expect->index;
             return -1;
         };
-        return std::equal(a.points.begin(), a.points.end(), b.points.begin(), b.points.end(), [](const PointSpec& p, const PointSpec& q) { return p.index == q.index; }) &&
-               std::equal(a.actions.begin(), a.actions.end(), b.actions.begin(), b.actions.end(), [&](const Action& p, const Action& q) {
-                   return std::equal(p.steps.begin(), p.steps.end(), q.steps.begin(), q.steps.end(), [&](const Step& s, const Step& t) { return index(s) == index(t); });
-               });
+        return std::equal(a.points.begin(), a.points.end(), b.points.begin(), b.points.end(),
+                          [](const PointSpec& p, const PointSpec& q) { return p.index == q.index; }) &&
+               std::equal(a.actions.begin(), a.actions.end(), b.actions.begin(), b.actions.end(),
+                          [&](const Action& p, const Action& q) {
+                              return std::equal(p.steps.begin(), p.steps.end(), q.steps.begin(), q.steps.end(),
+                                                [&](const Step& s, const Step& t) { return index(s) == index(t); });
+                          });
     }
 
     void read_device(const Node& node, const std::string& what) {
@@ -192,7 +222,8 @@ private:
         refuse_later(device, {{"name", "the id is the device's name"}});
         device.need("profile", "say what it is: profile: maker/model@1");
         const Profile* profile = nullptr;
-        if (const auto reference = device.text("profile")) profile = library_.find(*reference, device.find("profile")->at(), diagnostics_);
+        if (const auto reference = device.text("profile"))
+            profile = library_.find(*reference, device.find("profile")->at(), diagnostics_);
         std::optional<Parameters> parameters;
         Overrides overrides;
         if (profile != nullptr) {

@@ -10,10 +10,10 @@
 namespace mapping {
 
 struct Sources {
-    std::vector<base::Node> profiles;       ///< each file's root: the site's own folder before the shipped ones; first wins
-    std::vector<base::Node> site;           ///< each file of devices.d
-    const base::Node* links = nullptr;      ///< `links:` of gateway.yaml, may be null
-    std::string endpoint;                   ///< no device may have this id (gateway digest 2)
+    std::vector<base::Node> profiles;   ///< each file's root: the site's own folder before the shipped ones; first wins
+    std::vector<base::Node> site;       ///< each file of devices.d
+    const base::Node* links = nullptr;  ///< `links:` of gateway.yaml, may be null
+    std::string endpoint;               ///< no device may have this id (gateway digest 2)
     const lwm2m::ObjectCatalog* catalog = nullptr;
     /// Makes the adapter of a link; reports an unknown name or a wrong key itself and returns null.
     std::function<std::unique_ptr<adapters::Adapter>(std::string_view adapter, base::Fields& link)> make;

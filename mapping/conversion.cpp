@@ -2,8 +2,8 @@
 
 #include "mapping/conversion_rules.hpp"
 
-#include <cmath>
 #include <fmt/format.h>
+#include <cmath>
 #include <limits>
 
 namespace mapping {
@@ -85,7 +85,8 @@ tl::unexpected<base::Error> cannot(const Scalar& raw, std::string_view what) {
 Result<Value> to_resource(const Scalar& value, const std::optional<Number>& number, Type type, bool as_text) {
     switch (type) {
         case Type::none:
-            if (number && !std::holds_alternative<bool>(value) && std::holds_alternative<double>(value)) return Value(number->approximate);
+            if (number && !std::holds_alternative<bool>(value) && std::holds_alternative<double>(value))
+                return Value(number->approximate);
             return std::visit([](const auto& v) { return Value(v); }, value);
         case Type::floating:
             if (!number) return cannot(value, "a number");
@@ -193,7 +194,8 @@ Limits limits_of(Kind kind) {
     const unsigned width = adapters::width(kind);
     if (kind == Kind::bcd8 || kind == Kind::bcd16 || kind == Kind::bcd32 || kind == Kind::bcd64)
         return {0, std::pow(10.0, width / 4) - 1};
-    if (adapters::is_signed(kind)) return {-std::ldexp(1, static_cast<int>(width) - 1), std::ldexp(1, static_cast<int>(width) - 1) - 1};
+    if (adapters::is_signed(kind))
+        return {-std::ldexp(1, static_cast<int>(width) - 1), std::ldexp(1, static_cast<int>(width) - 1) - 1};
     return {0, std::ldexp(1, static_cast<int>(width)) - 1};
 }
 
@@ -219,10 +221,12 @@ Result<Scalar> onto_integer(const Number& number, std::optional<Kind> kind, cons
     return beyond(limits.most, rules, asked, !falling);
 }
 
-Result<Scalar> onto_device(const Scalar& value, const std::optional<Number>& number, const Conversion::Rules& rules, double asked) {
+Result<Scalar> onto_device(const Scalar& value, const std::optional<Number>& number, const Conversion::Rules& rules,
+                           double asked) {
     if (!rules.kind) {
         if (!number || std::holds_alternative<bool>(value)) return value;
-        if (!std::isfinite(number->approximate)) return refused(fmt::format("{} is more than a number can be", with_unit(asked, rules)));
+        if (!std::isfinite(number->approximate))
+            return refused(fmt::format("{} is more than a number can be", with_unit(asked, rules)));
         if (!rules.scale && !rules.offset && !rules.step) return value;
         if (number->exact && number->exact->is_integer()) return onto_integer(*number, std::nullopt, rules, asked);
         return Scalar(number->approximate);
@@ -252,7 +256,8 @@ Result<Scalar> onto_device(const Scalar& value, const std::optional<Number>& num
         default: break;
     }
     // Integers without arithmetic stay what they are: a uint64 above 2^63 fits no double.
-    if (const auto* u = std::get_if<std::uint64_t>(&value); u != nullptr && adapters::width(*rules.kind) == 64 && !adapters::is_signed(*rules.kind) && *rules.kind == Kind::uint64)
+    if (const auto* u = std::get_if<std::uint64_t>(&value);
+        u != nullptr && adapters::width(*rules.kind) == 64 && !adapters::is_signed(*rules.kind) && *rules.kind == Kind::uint64)
         return value;
     if (!number) return refused(fmt::format("{} is not a number", scalar_text(value)));
     return onto_integer(*number, rules.kind, rules, asked);
@@ -368,7 +373,9 @@ bool same(const Scalar& a, const Scalar& b) {
     };
     const auto x = bits_of(a), y = bits_of(b);
     if (x && y) {  // bool, int64, uint64: equal bits, unless one is negative
-        const auto negative = [](const Scalar& s) { return std::holds_alternative<std::int64_t>(s) && std::get<std::int64_t>(s) < 0; };
+        const auto negative = [](const Scalar& s) {
+            return std::holds_alternative<std::int64_t>(s) && std::get<std::int64_t>(s) < 0;
+        };
         return *x == *y && negative(a) == negative(b);
     }
     if (const auto d = as_double(a), e = as_double(b); d || e) {

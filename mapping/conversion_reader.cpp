@@ -1,8 +1,8 @@
 #include "mapping/conversion_reader.hpp"
 
+#include <fmt/format.h>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 
 namespace mapping {
 
@@ -64,7 +64,8 @@ std::optional<std::uint64_t> hex_of(const Node& node) {
 
 class Reader {
 public:
-    Reader(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal) : point_(point), write_(write), goal_(goal), sort_(sort_of(kind)) {
+    Reader(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal)
+        : point_(point), write_(write), goal_(goal), sort_(sort_of(kind)) {
         rules_.kind = kind;
         if (goal != nullptr) rules_.type = goal->resource->type;
     }
@@ -95,25 +96,30 @@ private:
             if (bits && rules_.kind && is_bits_kind(*rules_.kind)) {
                 const unsigned width = adapters::width(*rules_.kind);
                 if (width < 64 && *bits >> width != 0) {
-                    fail(fmt::format("{} has more than the {} bits of {}", item.written(), width, adapters::name(*rules_.kind)), "write the bits as the device sends them");
+                    fail(fmt::format("{} has more than the {} bits of {}", item.written(), width, adapters::name(*rules_.kind)),
+                         "write the bits as the device sends them");
                     continue;
                 }
                 base::Bytes wire(width / 8);
-                for (std::size_t i = 0; i < wire.size(); ++i) wire[wire.size() - 1 - i] = static_cast<std::uint8_t>(*bits >> 8 * i);
+                for (std::size_t i = 0; i < wire.size(); ++i)
+                    wire[wire.size() - 1 - i] = static_cast<std::uint8_t>(*bits >> 8 * i);
                 auto value = adapters::decode({*rules_.kind, static_cast<std::uint16_t>(wire.size()), {}}, wire);
                 if (value)
                     rules_.invalid.push_back(std::move(*value));
                 else
-                    fail(fmt::format("{} is no {}", item.written(), adapters::name(*rules_.kind)), "write a value that the device can send");
+                    fail(fmt::format("{} is no {}", item.written(), adapters::name(*rules_.kind)),
+                         "write a value that the device can send");
                 continue;
             }
             auto value = scalar_of(item);
             if (!value)
                 fail(fmt::format("{} is no value", item.kind_name()), "write a number, or the bits such as 0x8000");
             else if (sort_ == Sort::text && sort_of(*value) != Sort::text)
-                fail(fmt::format("{} can never come from text", item.written()), fmt::format("write it in quotes: \"{}\"", item.written()));
+                fail(fmt::format("{} can never come from text", item.written()),
+                     fmt::format("write it in quotes: \"{}\"", item.written()));
             else if (is_numeric(sort_) && sort_ != Sort::unknown && sort_of(*value) == Sort::text)
-                fail(fmt::format("\"{}\" can never come from a number", item.written()), "write a number, or the bits such as 0x8000");
+                fail(fmt::format("\"{}\" can never come from a number", item.written()),
+                     "write a number, or the bits such as 0x8000");
             else
                 rules_.invalid.push_back(std::move(*value));
         }
@@ -132,38 +138,48 @@ private:
         if (const auto* list = point_.list("bits")) {
             if (key != nullptr) point_.error("bits", "'bit' and 'bits' together", "keep one of them");
             key = "bits";
-            const auto good = [&](const Node& n) { return n.kind() == Node::Kind::integer && n.integer() >= 0 && n.integer() < width; };
+            const auto good = [&](const Node& n) {
+                return n.kind() == Node::Kind::integer && n.integer() >= 0 && n.integer() < width;
+            };
             if (list->size() == 2 && good((*list)[0]) && good((*list)[1]) && (*list)[0].integer() <= (*list)[1].integer())
-                rules_.bits = {static_cast<std::uint8_t>((*list)[0].integer()), static_cast<std::uint8_t>((*list)[1].integer())};
+                rules_.bits = {static_cast<std::uint8_t>((*list)[0].integer()),
+                               static_cast<std::uint8_t>((*list)[1].integer())};
             else
-                point_.error("bits", "'bits' must be the lowest and the highest bit", fmt::format("write bits: [0, 3]; bits count from 0 to {}", width - 1));
+                point_.error("bits", "'bits' must be the lowest and the highest bit",
+                             fmt::format("write bits: [0, 3]; bits count from 0 to {}", width - 1));
         }
         if (key == nullptr) return;
         if (sort_ != Sort::integer && sort_ != Sort::unknown)
-            point_.error(key, fmt::format("'{}' of {}", key, sort_name(sort_)), "bits are in whole numbers: write type: uint16");
+            point_.error(key, fmt::format("'{}' of {}", key, sort_name(sort_)),
+                         "bits are in whole numbers: write type: uint16");
         else if (write_ != nullptr)
-            point_.error("write", fmt::format("'write' on some bits of a value would change its other bits"), "map the whole value, or remove 'write'");
+            point_.error("write", fmt::format("'write' on some bits of a value would change its other bits"),
+                         "map the whole value, or remove 'write'");
         sort_ = rules_.single_bit ? Sort::boolean : Sort::integer;
     }
 
     void read_map() {
         const Node* map = point_.map("map");
         if (map == nullptr) return;
-        if (map->members().empty()) point_.error("map", "'map' is empty", "write device value: server value, such as {0: false, 1: true}");
+        if (map->members().empty())
+            point_.error("map", "'map' is empty", "write device value: server value, such as {0: false, 1: true}");
         std::optional<Sort> result;
         for (const auto& member : map->members()) {
             // A key is text to YAML; it means what it would mean as a value, unless the device says text.
-            const auto key = sort_ == Sort::text ? std::optional<Scalar>(member.key) : scalar_of(Node::plain(member.at, member.key));
+            const auto key =
+                sort_ == Sort::text ? std::optional<Scalar>(member.key) : scalar_of(Node::plain(member.at, member.key));
             const auto value = scalar_of(member.value);
             const auto fail = [&](const base::SourceLoc& at, std::string_view what, std::string_view remedy) {
                 point_.diagnostics().error(at, fmt::format("{}: 'map': {}", point_.what(), what), remedy);
             };
             if (!value) {
-                fail(member.value.at(), fmt::format("'{}' leads to {}", member.key, member.value.kind_name()), "write a number, true or false, or a text");
+                fail(member.value.at(), fmt::format("'{}' leads to {}", member.key, member.value.kind_name()),
+                     "write a number, true or false, or a text");
                 continue;
             }
             if (!key || (is_numeric(sort_) && sort_ != Sort::unknown && sort_of(*key) == Sort::text)) {
-                fail(member.at, fmt::format("'{}' can never come from {}", member.key, sort_name(sort_)), "write the number that the device sends");
+                fail(member.at, fmt::format("'{}' can never come from {}", member.key, sort_name(sort_)),
+                     "write the number that the device sends");
                 continue;
             }
             for (const auto& [other, ignored] : rules_.map)
@@ -175,7 +191,8 @@ private:
             else if (is_numeric(*result) && is_numeric(sort))
                 result = Sort::number;
             else
-                fail(member.value.at(), fmt::format("{} and {} in one map", sort_name(*result), sort_name(sort)), "write values of one kind");
+                fail(member.value.at(), fmt::format("{} and {} in one map", sort_name(*result), sort_name(sort)),
+                     "write values of one kind");
         }
         if (result) sort_ = *result;
     }
@@ -184,7 +201,8 @@ private:
         const auto number = point_.number(key);
         if (!number) return std::nullopt;
         if (!is_numeric(sort_)) {
-            point_.error(key, fmt::format("'{}' on {}", key, sort_name(sort_)), "it is for numbers: remove it, or correct type:");
+            point_.error(key, fmt::format("'{}' on {}", key, sort_name(sort_)),
+                         "it is for numbers: remove it, or correct type:");
             return std::nullopt;
         }
         const auto exact = Decimal::parse(point_.node().find(key)->written());
@@ -201,18 +219,24 @@ private:
     void read_range() {
         const auto* list = point_.list("range");
         if (list == nullptr) return;
-        if (list->size() != 2 || !is_number((*list)[0]) || !is_number((*list)[1]) || !((*list)[0].number() < (*list)[1].number())) {
+        if (list->size() != 2 || !is_number((*list)[0]) || !is_number((*list)[1]) ||
+            !((*list)[0].number() < (*list)[1].number())) {
             point_.error("range", "'range' must be the least and the greatest possible value", "write range: [-40, 125]");
             return;
         }
-        if (!is_numeric(sort_)) point_.error("range", fmt::format("'range' on {}", sort_name(sort_)), "it is for numbers: remove it");
+        if (!is_numeric(sort_))
+            point_.error("range", fmt::format("'range' on {}", sort_name(sort_)), "it is for numbers: remove it");
         rules_.range = {(*list)[0].number(), (*list)[1].number()};
     }
 
     /// Can a value of this sort be the resource's?
     void check_type() {
+        bool good = true;
         const auto wrong = [&](std::string_view remedy) {
-            point_.error("to", fmt::format("{} takes {}, this point gives {}", goal_->str(), lwm2m::name(rules_.type), sort_name(sort_)), remedy);
+            good = false;
+            point_.error(
+                "to", fmt::format("{} takes {}, this point gives {}", goal_->str(), lwm2m::name(rules_.type), sort_name(sort_)),
+                remedy);
         };
         if (sort_ == Sort::unknown) return;
         switch (rules_.type) {
@@ -220,7 +244,8 @@ private:
             case Type::unsigned_integer:
             case Type::floating:
             case Type::time:
-                if (sort_ == Sort::text || sort_ == Sort::bytes) wrong("map to a resource for text, or translate it with map: {\"ON\": 1}");
+                if (sort_ == Sort::text || sort_ == Sort::bytes)
+                    wrong("map to a resource for text, or translate it with map: {\"ON\": 1}");
                 break;
             case Type::boolean:
                 if (sort_ == Sort::text || sort_ == Sort::bytes) wrong("translate it with map: {\"ON\": true, \"OFF\": false}");
@@ -236,16 +261,19 @@ private:
                 break;
             case Type::none: break;
         }
-        if (rules_.map.empty() || rules_.scale || rules_.offset || rules_.type == Type::none) return;
+        if (!good || rules_.map.empty() || rules_.scale || rules_.offset || rules_.type == Type::none) return;
         const Node* map = point_.node().find("map");
         for (const auto& member : map->members())
             if (const auto value = scalar_of(member.value)) {
-                const bool fits = rules_.type == Type::boolean ? same(*value, Scalar(true)) || same(*value, Scalar(false))
-                                  : rules_.type == Type::integer || rules_.type == Type::unsigned_integer || rules_.type == Type::time
-                                      ? sort_of(*value) != Sort::number || member.value.number() == std::floor(member.value.number())
-                                      : true;
+                const bool fits =
+                    rules_.type == Type::boolean ? same(*value, Scalar(true)) || same(*value, Scalar(false))
+                    : rules_.type == Type::integer || rules_.type == Type::unsigned_integer || rules_.type == Type::time
+                        ? sort_of(*value) != Sort::number || member.value.number() == std::floor(member.value.number())
+                        : true;
                 if (!fits)
-                    point_.diagnostics().error(member.value.at(), fmt::format("{}: 'map': {} cannot be the value of {}", point_.what(), scalar_text(*value), goal_->str()),
+                    point_.diagnostics().error(member.value.at(),
+                                               fmt::format("{}: 'map': {} cannot be the value of {}", point_.what(),
+                                                           scalar_text(*value), goal_->str()),
                                                fmt::format("it takes {}", lwm2m::name(rules_.type)));
             }
     }
@@ -258,12 +286,16 @@ private:
         if (step) {
             rules_.step = Decimal::parse(write_->node().find("step")->written());
             if (!rules_.step) rules_.step = Decimal::of(*step);
-            if (!(*step > 0)) write_->error("step", fmt::format("'step' is {}", write_->node().find("step")->written()), "write a number over 0");
+            if (!(*step > 0))
+                write_->error("step", fmt::format("'step' is {}", write_->node().find("step")->written()),
+                              "write a number over 0");
         }
         if (!numeric)
             for (const auto* key : {"min", "max", "step"})
-                if (write_->has(key)) write_->error(key, fmt::format("'{}' on {}", key, sort_name(sort_)), "it is for numbers: remove it");
-        if (rules_.least && rules_.most && *rules_.least > *rules_.most) write_->error("max", "'max' is below 'min'", "exchange them");
+                if (write_->has(key))
+                    write_->error(key, fmt::format("'{}' on {}", key, sort_name(sort_)), "it is for numbers: remove it");
+        if (rules_.least && rules_.most && *rules_.least > *rules_.most)
+            write_->error("max", "'max' is below 'min'", "exchange them");
         if (goal_ == nullptr) return;
         // The narrower of the profile's limits and the object's.
         const auto& resource = *goal_->resource;
@@ -288,7 +320,8 @@ std::optional<Kind> written_kind(const Node& point) {
     return std::nullopt;
 }
 
-std::shared_ptr<const Conversion::Rules> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal) {
+std::shared_ptr<const Conversion::Rules> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind,
+                                                         const Goal* goal) {
     return Reader(point, write, kind, goal).read();
 }
 

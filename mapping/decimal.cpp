@@ -1,9 +1,9 @@
 #include "mapping/decimal.hpp"
 
+#include <fmt/format.h>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 #include <limits>
 #include <numeric>
 
@@ -38,7 +38,8 @@ bool lower(Decimal& d, int exponent) {
 std::optional<Decimal> Decimal::parse(std::string_view written) {
     if (written.size() > 2 && written[0] == '0' && (written[1] == 'x' || written[1] == 'o')) {
         std::int64_t whole = 0;
-        const auto [end, error] = std::from_chars(written.data() + 2, written.data() + written.size(), whole, written[1] == 'x' ? 16 : 8);
+        const auto [end, error] =
+            std::from_chars(written.data() + 2, written.data() + written.size(), whole, written[1] == 'x' ? 16 : 8);
         if (error != std::errc{} || end != written.data() + written.size()) return std::nullopt;
         return normal({whole, 0});
     }
@@ -147,7 +148,8 @@ std::optional<Decimal> operator-(Decimal a, Decimal b) {
 
 std::optional<Decimal> operator/(Decimal a, Decimal b) {
     if (a.mantissa == 0) return Decimal{};
-    if (a.mantissa == std::numeric_limits<std::int64_t>::min() || b.mantissa == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+    if (a.mantissa == std::numeric_limits<std::int64_t>::min() || b.mantissa == std::numeric_limits<std::int64_t>::min())
+        return std::nullopt;
     const std::int64_t common = std::gcd(a.mantissa, b.mantissa);
     a.mantissa /= common;
     b.mantissa /= common;

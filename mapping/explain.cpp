@@ -1,8 +1,8 @@
 #include "mapping/names.hpp"
 #include "mapping/plan.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 #include <map>
 
 namespace mapping {
@@ -14,7 +14,8 @@ std::vector<std::string> requests_of(const Plan& plan, const Device& device) {
     constexpr auto at_start = Milliseconds::max();
     std::map<Milliseconds, std::vector<adapters::PointIndex>> periods;
     for (const auto& point : device.type->points)
-        if (point.readable && (point.at_start || point.period.count() > 0)) periods[point.at_start ? at_start : point.period].push_back(point.index);
+        if (point.readable && (point.at_start || point.period.count() > 0))
+            periods[point.at_start ? at_start : point.period].push_back(point.index);
     std::vector<std::string> lines;
     for (const auto& [period, points] : periods)
         for (const auto& line : plan.links[device.link].driver->explain(device.number, points))
@@ -53,9 +54,15 @@ void print_links(const Plan& plan, std::string& text) {
         for (const auto& row : rows[i]) count += row.count;
         const Link& link = plan.links[i];
         const auto where = link.driver->where();
-        text += fmt::format("{}  {}  {} device{}\n", link.name, where == link.name ? link.adapter : where, count, count == 1 ? "" : "s");
+        text += fmt::format("{}  {}  {} device{}\n", link.name, where == link.name ? link.adapter : where, count,
+                            count == 1 ? "" : "s");
+        const Row* before = nullptr;
         for (const auto& row : rows[i]) {
-            text += fmt::format("  {}  {}\n", names(*row.first, *row.last, row.count), row.first->type->profile);
+            const bool same = before != nullptr && before->requests == row.requests && !row.requests.empty();
+            before = &row;
+            text += fmt::format("  {}  {}{}\n", names(*row.first, *row.last, row.count), row.first->type->profile,
+                                same ? "  the same" : "");
+            if (same) continue;
             if (row.requests.empty()) text += "    nothing is polled\n";
             for (const auto& line : row.requests) text += fmt::format("    {}\n", line);
         }
@@ -83,34 +90,87 @@ std::string from(const DeviceType& type, const Resource& resource) {
         case Source::fixed: return lwm2m::str(resource.fixed);
         case Source::point: {
             const auto& spec = type.points[resource.number];
-            return fmt::format("{}, {}{}", spec.name, when(spec), spec.verify ? fmt::format(", written and read back within {}", base::span_text(*spec.verify)) : "");
+            return fmt::format(
+                "{}, {}{}", spec.name, when(spec),
+                spec.verify ? fmt::format(", written and read back within {}", base::span_text(*spec.verify)) : "");
         }
         case Source::minimum: return fmt::format("least of {}", point());
         case Source::maximum: return fmt::format("greatest of {}", point());
         case Source::reset_min_max: return fmt::format("forgets least and greatest of {}", point());
         case Source::quality: return fmt::format("quality of {}", point());
         case Source::timestamp: return fmt::format("time of {}", point());
-        case Source::action: return fmt::format("action {}, at most {}", type.actions[resource.number].name, base::span_text(type.actions[resource.number].deadline));
+        case Source::action:
+            return fmt::format("action {}, at most {}", type.actions[resource.number].name,
+                               base::span_text(type.actions[resource.number].deadline));
         case Source::error_code: return "0, or 8 while the device is away";
         case Source::refused: return "this device cannot do it (5.01)";
     }
     return "";
 }
 
-void print_type(const DeviceType& type, std::string& text) {
-    const lwm2m::Path* last = nullptr;
+/// The object tree of a device type.
+std::string tree_of(const DeviceType& type) {
     std::size_t path_width = 0, name_width = 0, type_width = 0;
     for (const auto& resource : type.resources) {
         path_width = std::max(path_width, resource.path.str().size());
         name_width = std::max(name_width, resource.definition->name.size());
         type_width = std::max(type_width, resource.definition->executable ? 0 : lwm2m::name(resource.definition->type).size());
     }
+    std::string text;
+    const lwm2m::Path* last = nullptr;
     for (const auto& resource : type.resources) {
         if (last == nullptr || last->object() != resource.path.object() || last->instance() != resource.path.instance())
             text += fmt::format("  /{}/{}\n", resource.path.object(), resource.path.instance());
         last = &resource.path;
-        text += fmt::format("    {:<{}}  {:<{}}  {:<{}}  {:<2}  {}\n", resource.path.str(), path_width, resource.definition->name, name_width,
-                            resource.definition->executable ? "" : lwm2m::name(resource.definition->type), type_width, operations(resource), from(type, resource));
+        text +=
+            fmt::format("    {:<{}}  {:<{}}  {:<{}}  {:<2}  {}\n", resource.path.str(), path_width, resource.definition->name,
+                        name_width, resource.definition->executable ? "" : lwm2m::name(resource.definition->type), type_width,
+                        operations(resource), from(type, resource));
+    }
+    return text;
+}
+
+/// Devices that look alike from above, whatever their parameters.
+struct Tree {
+    std::string title, text;
+    std::vector<const Device*> devices;
+};
+
+void print_devices(const Plan& plan, std::string& text) {
+    text += fmt::format("/25  {} end device{}\n", plan.devices.size(), plan.devices.size() == 1 ? "" : "s");
+    constexpr std::string_view given = "(prefix given at first start)";
+    const auto prefix = [&](const Device& device) { return device.prefix.empty() ? std::string(given) : "/" + device.prefix; };
+    std::size_t id_width = 0, prefix_width = 0;
+    for (const auto& device : plan.devices) {
+        id_width = std::max(id_width, device.id.size());
+        prefix_width = std::max(prefix_width, prefix(device).size());
+    }
+    for (const auto& device : plan.devices)
+        text += fmt::format("  {:<{}}  {:<{}}  {}\n", device.id, id_width, prefix(device), prefix_width, device.type->profile);
+}
+
+void print_trees(const Plan& plan, std::string& text) {
+    std::vector<Tree> trees;
+    std::map<const DeviceType*, std::size_t> of_type;
+    for (const auto& device : plan.devices) {
+        const auto [entry, fresh] = of_type.try_emplace(device.type.get(), trees.size());
+        if (fresh) {
+            Tree tree{device.type->profile + (device.type->title.empty() ? "" : "  " + device.type->title),
+                      tree_of(*device.type),
+                      {}};
+            const auto twin = std::find_if(trees.begin(), trees.end(),
+                                           [&](const Tree& t) { return t.title == tree.title && t.text == tree.text; });
+            entry->second = static_cast<std::size_t>(twin - trees.begin());
+            if (twin == trees.end()) trees.push_back(std::move(tree));
+        }
+        trees[entry->second].devices.push_back(&device);
+    }
+    constexpr std::size_t most_names = 4;
+    for (const auto& [title, tree, devices] : trees) {
+        std::string who;
+        for (std::size_t i = 0; i < devices.size() && i < most_names; ++i) who += (i == 0 ? "" : ", ") + devices[i]->id;
+        if (devices.size() > most_names) who += fmt::format(" and {} more", devices.size() - most_names);
+        text += fmt::format("\n{}: {}\n{}", title, who, tree);
     }
 }
 
@@ -119,22 +179,8 @@ void print_type(const DeviceType& type, std::string& text) {
 std::string Plan::str() const {
     std::string text;
     print_links(*this, text);
-    text += fmt::format("/25  {} end device{}\n", devices.size(), devices.size() == 1 ? "" : "s");
-    std::size_t width = 0;
-    for (const auto& device : devices) width = std::max(width, device.id.size());
-    std::vector<const DeviceType*> types;
-    std::map<const DeviceType*, std::vector<const Device*>> users;
-    for (const auto& device : devices) {
-        text += fmt::format("  {:<{}}  {}  {}\n", device.id, width, device.prefix.empty() ? "(prefix given at first start)" : "/" + device.prefix, device.type->profile);
-        auto& of_type = users[device.type.get()];
-        if (of_type.empty()) types.push_back(device.type.get());
-        of_type.push_back(&device);
-    }
-    for (const auto* type : types) {
-        const auto& of_type = users[type];
-        text += fmt::format("\n{}{}{}: {}\n", type->profile, type->title.empty() ? "" : "  ", type->title, names(*of_type.front(), *of_type.back(), of_type.size()));
-        print_type(*type, text);
-    }
+    print_devices(*this, text);
+    print_trees(*this, text);
     return text;
 }
 

@@ -2,9 +2,9 @@
 
 #include "mapping/names.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <charconv>
-#include <fmt/format.h>
 #include <set>
 
 namespace mapping {
@@ -27,7 +27,9 @@ bool is_profile_name(std::string_view text) {
 }
 
 bool is_number(const Node& node) { return node.kind() == Node::Kind::integer || node.kind() == Node::Kind::number; }
-bool is_scalar(const Node& node) { return node.kind() != Node::Kind::list && node.kind() != Node::Kind::map && node.kind() != Node::Kind::null; }
+bool is_scalar(const Node& node) {
+    return node.kind() != Node::Kind::list && node.kind() != Node::Kind::map && node.kind() != Node::Kind::null;
+}
 
 // -- Parameters
 
@@ -96,11 +98,13 @@ std::optional<Parameter> read_parameter(const Node::Member& member, Diagnostics&
     const auto* choices = fields.list("choices");
     if (kind && parameter.kind == Parameter::Kind::choice) {
         parameter.choices = fields.need("choices", "list the possible values: choices: [a, b]");
-        if (choices != nullptr && choices->empty()) fields.error("choices", "'choices' is empty", "list the possible values: choices: [a, b]");
+        if (choices != nullptr && choices->empty())
+            fields.error("choices", "'choices' is empty", "list the possible values: choices: [a, b]");
         if (choices != nullptr)
             for (const auto& choice : *choices)
                 if (!is_scalar(choice))
-                    diagnostics.error(choice.at(), fmt::format("{}: a choice cannot be {}", fields.what(), choice.kind_name()), "write a word or a number");
+                    diagnostics.error(choice.at(), fmt::format("{}: a choice cannot be {}", fields.what(), choice.kind_name()),
+                                      "write a word or a number");
     } else if (choices != nullptr && kind) {
         fields.error("choices", "'choices' is for type: choice only", "write type: choice, or remove it");
     }
@@ -111,11 +115,12 @@ std::optional<Parameter> read_parameter(const Node::Member& member, Diagnostics&
         if (parameter.kind == Parameter::Kind::secret && !parameter.default_value->written().empty())
             fields.error("default", "a secret cannot stand in a profile", "remove 'default', or write default: \"\" for none");
         else if (!fits(parameter, *parameter.default_value))
-            fields.error("default", fmt::format("'default' cannot be {}", parameter.default_value->kind() == Node::Kind::text
-                                                                              ? "'" + parameter.default_value->written() + "'"
-                                                                              : is_scalar(*parameter.default_value)
-                                                                                    ? parameter.default_value->written()
-                                                                                    : std::string(parameter.default_value->kind_name())),
+            fields.error("default",
+                         fmt::format("'default' cannot be {}", parameter.default_value->kind() == Node::Kind::text
+                                                                   ? "'" + parameter.default_value->written() + "'"
+                                                               : is_scalar(*parameter.default_value)
+                                                                   ? parameter.default_value->written()
+                                                                   : std::string(parameter.default_value->kind_name())),
                          fmt::format("write {}", kind_text(parameter)));
     }
     if (diagnostics.count() != before) return std::nullopt;
@@ -127,7 +132,8 @@ std::optional<Parameter> read_parameter(const Node::Member& member, Diagnostics&
 /// What is wrong with a name that is no parameter, and what to do.
 std::pair<std::string, std::string> unknown_reference(const std::string& name, const std::vector<std::string_view>& known) {
     if (name.rfind("secret:", 0) == 0)
-        return {"a profile names no secrets", "declare a parameter of type: secret, and let the device set it: set: {key: \"${" + name + "}\"}"};
+        return {"a profile names no secrets",
+                "declare a parameter of type: secret, and let the device set it: set: {key: \"${" + name + "}\"}"};
     if (name == "value" || name == "address" || name == "unit" || name.rfind("arg.", 0) == 0)
         return {fmt::format("'${{{}}}' has no meaning here", name), "use a parameter of the profile"};
     return {fmt::format("'${{{}}}' is no parameter of the profile", name),
@@ -198,7 +204,8 @@ std::optional<Profile> read_profile(const Node& file, Diagnostics& diagnostics) 
     if (const auto name = fields.text("profile")) {
         profile.name = *name;
         if (!is_profile_name(*name))
-            fields.error("profile", fmt::format("'{}' is no name of a profile", *name), "write maker/model in small letters, digits and -");
+            fields.error("profile", fmt::format("'{}' is no name of a profile", *name),
+                         "write maker/model in small letters, digits and -");
     }
     fields.need("revision", "begin with revision: 1");
     profile.revision = fields.integer("revision", 1, 1'000'000).value_or(0);
@@ -207,9 +214,12 @@ std::optional<Profile> read_profile(const Node& file, Diagnostics& diagnostics) 
     fields.need("protocol", "write protocol: modbus");
     profile.protocol = fields.text("protocol").value_or("");
     if (profile.protocol == "mqtt" || profile.protocol == "ble")
-        fields.error("protocol", fmt::format("protocol '{}' is not available in this version", profile.protocol), "there are modbus and sim");
-    else if (!profile.protocol.empty() && (!is_name(profile.protocol) || std::find(std::begin(sections), std::end(sections), profile.protocol) != std::end(sections)))
-        fields.error("protocol", fmt::format("'{}' is no protocol", profile.protocol), "write the adapter's name, such as modbus");
+        fields.error("protocol", fmt::format("protocol '{}' is not available in this version", profile.protocol),
+                     "there are modbus and sim");
+    else if (!profile.protocol.empty() && (!is_name(profile.protocol) || std::find(std::begin(sections), std::end(sections),
+                                                                                   profile.protocol) != std::end(sections)))
+        fields.error("protocol", fmt::format("'{}' is no protocol", profile.protocol),
+                     "write the adapter's name, such as modbus");
     else if (!profile.protocol.empty())
         fields.known(profile.protocol);
     fields.need("points", "say what the device has: points: {temperature: {at: holding:0, to: 3303/0}}");
@@ -243,7 +253,8 @@ Library::Library(const std::vector<Node>& files, Diagnostics& diagnostics) {
             broken_.push_back(name != nullptr ? name->written() : "");
             continue;
         }
-        const auto twin = std::find_if(profiles_.begin(), profiles_.end(), [&](const Profile& p) { return p.id() == profile->id(); });
+        const auto twin =
+            std::find_if(profiles_.begin(), profiles_.end(), [&](const Profile& p) { return p.id() == profile->id(); });
         if (twin == profiles_.end()) profiles_.push_back(std::move(*profile));
     }
 }
@@ -270,7 +281,8 @@ const Profile* Library::find(std::string_view reference, const base::SourceLoc& 
                           fmt::format("write {}@{}", name, revisions.back()));
     } else if (!revisions.empty()) {
         diagnostics.error(at, fmt::format("profile '{}' has no revision {}", name, revision),
-                          fmt::format("there {} {}@{}", revisions.size() == 1 ? "is" : "are", name, fmt::join(revisions, fmt::format(", {}@", name))));
+                          fmt::format("there {} {}@{}", revisions.size() == 1 ? "is" : "are", name,
+                                      fmt::join(revisions, fmt::format(", {}@", name))));
     } else {
         std::vector<std::string_view> names;
         for (const auto& profile : profiles_)
@@ -295,19 +307,23 @@ std::optional<Parameters> set_parameters(const Profile& profile, Fields& device,
             if (parameter.default_value != nullptr) {
                 parameters.emplace(parameter.name, *parameter.default_value);
             } else {
-                device.error("set", fmt::format("parameter '{}'{} of {} is missing", parameter.name,
-                                                parameter.title.empty() ? "" : fmt::format(" ({})", parameter.title), profile.id()),
+                device.error("set",
+                             fmt::format("parameter '{}'{} of {} is missing", parameter.name,
+                                         parameter.title.empty() ? "" : fmt::format(" ({})", parameter.title), profile.id()),
                              fmt::format("add set: {{{}: …}} with {}", parameter.name, kind_text(parameter)));
             }
             continue;
         }
-        const auto wrong = [&](std::string_view what, std::string_view remedy) { diagnostics.error(given->at(), fmt::format("{}: {}", device.what(), what), remedy); };
+        const auto wrong = [&](std::string_view what, std::string_view remedy) {
+            diagnostics.error(given->at(), fmt::format("{}: {}", device.what(), what), remedy);
+        };
         const bool is_text = given->kind() == Node::Kind::text;
         const std::string& written = given->written();
         const bool named = is_text && written.rfind("${secret:", 0) == 0 && written.back() == '}';
         if (parameter.kind == Parameter::Kind::secret) {
             if (!named) {  // its text is not repeated: it may be the secret
-                wrong(fmt::format("parameter '{}' is a secret and stands here in clear", parameter.name), "put it into a secret file and write \"${secret:name}\"");
+                wrong(fmt::format("parameter '{}' is a secret and stands here in clear", parameter.name),
+                      "put it into a secret file and write \"${secret:name}\"");
                 continue;
             }
             const auto name = std::string_view(written).substr(9, written.size() - 10);
@@ -315,13 +331,18 @@ std::optional<Parameters> set_parameters(const Profile& profile, Fields& device,
             if (content)
                 parameters.emplace(parameter.name, Node::text(given->at(), std::move(*content)));
             else
-                wrong(fmt::format("secret '{}': {}", name, content.error().message), "make the file, readable by the gateway only");
+                wrong(fmt::format("secret '{}': {}", name, content.error().message),
+                      "make the file, readable by the gateway only");
         } else if (named) {
-            wrong(fmt::format("parameter '{}' is no secret and could be shown", parameter.name), "write its value, or let the profile say type: secret");
+            wrong(fmt::format("parameter '{}' is no secret and could be shown", parameter.name),
+                  "write its value, or let the profile say type: secret");
         } else if (is_text && written.find("${") != std::string::npos) {
             wrong(fmt::format("'${{…}}' is not replaced in the value of '{}'", parameter.name), "write the value itself");
         } else if (!fits(parameter, *given)) {
-            wrong(fmt::format("parameter '{}' cannot be {}", parameter.name, is_text ? "'" + written + "'" : is_scalar(*given) ? written : std::string(given->kind_name())),
+            wrong(fmt::format("parameter '{}' cannot be {}", parameter.name,
+                              is_text             ? "'" + written + "'"
+                              : is_scalar(*given) ? written
+                                                  : std::string(given->kind_name())),
                   fmt::format("write {}", kind_text(parameter)));
         } else {
             parameters.emplace(parameter.name, *given);
@@ -330,7 +351,8 @@ std::optional<Parameters> set_parameters(const Profile& profile, Fields& device,
     if (set != nullptr)
         for (const auto& member : set->members())
             if (std::find(names.begin(), names.end(), member.key) == names.end())
-                diagnostics.error(member.at, fmt::format("{}: {} has no parameter '{}'", device.what(), profile.id(), member.key),
+                diagnostics.error(member.at,
+                                  fmt::format("{}: {} has no parameter '{}'", device.what(), profile.id(), member.key),
                                   suggestion(member.key, names, "remove it"));
     if (diagnostics.count() != before) return std::nullopt;
     return parameters;

@@ -2,8 +2,8 @@
 
 #include "mapping/names.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 namespace mapping {
 
@@ -77,13 +77,15 @@ std::optional<Goal> ResourceTable::object_of(Fields& fields, std::string_view ke
     goal.path = *path;
     goal.object = catalog_->find(path->object());
     if (std::find(std::begin(own_objects), std::end(own_objects), path->object()) != std::end(own_objects)) {
-        fields.error(key, fmt::format("object {}{} is the gateway's own and not one of a device", path->object(),
-                                      goal.object != nullptr ? fmt::format(" ({})", goal.object->name) : ""),
+        fields.error(key,
+                     fmt::format("object {}{} is the gateway's own and not one of a device", path->object(),
+                                 goal.object != nullptr ? fmt::format(" ({})", goal.object->name) : ""),
                      "map to another object");
         return std::nullopt;
     }
     if (goal.object == nullptr) {
-        fields.error(key, fmt::format("object {} is not known", path->object()), "give its definition file's folder with --models DIR, or map to another object");
+        fields.error(key, fmt::format("object {} is not known", path->object()),
+                     "give its definition file's folder with --models DIR, or map to another object");
         return std::nullopt;
     }
     if (!goal.object->multiple && path->instance() != 0) {
@@ -127,11 +129,13 @@ std::optional<Goal> ResourceTable::value_goal(Fields& point, std::string_view ke
         return std::nullopt;
     }
     if (goal->resource->multiple && goal->path.level() == Level::resource) {
-        point.error(key, fmt::format("{} has several values", goal->str()), fmt::format("add which one: {}/0", short_path(goal->path)));
+        point.error(key, fmt::format("{} has several values", goal->str()),
+                    fmt::format("add which one: {}/0", short_path(goal->path)));
         return std::nullopt;
     }
     if (!goal->resource->multiple && goal->path.level() == Level::resource_instance) {
-        point.error(key, fmt::format("{} has one value only", goal->str()), fmt::format("write {}", short_path(goal->path.parent())));
+        point.error(key, fmt::format("{} has one value only", goal->str()),
+                    fmt::format("write {}", short_path(goal->path.parent())));
         return std::nullopt;
     }
     return goal;
@@ -150,11 +154,13 @@ std::optional<Goal> ResourceTable::execute_goal(Fields& action, std::string_view
     if (!goal->resource->executable) {
         const auto possible = list_of(*goal->object, true);
         action.error(key, fmt::format("{} cannot be executed", goal->str()),
-                     possible.empty() ? fmt::format("{} has none that can", object_name(*goal->object)) : fmt::format("there is {}", possible));
+                     possible.empty() ? fmt::format("{} has none that can", object_name(*goal->object))
+                                      : fmt::format("there is {}", possible));
         return std::nullopt;
     }
     if (goal->path.level() != Level::resource) {
-        action.error(key, fmt::format("{} is executed as a whole", goal->str()), fmt::format("write {}", short_path(goal->path.parent())));
+        action.error(key, fmt::format("{} is executed as a whole", goal->str()),
+                     fmt::format("write {}", short_path(goal->path.parent())));
         return std::nullopt;
     }
     return goal;
@@ -165,11 +171,12 @@ void ResourceTable::add(const Goal& goal, Resource resource, const base::SourceL
     resource.definition = goal.resource;
     const auto [entry, fresh] = entries_.try_emplace(goal.path, Entry{std::move(resource), at, who});
     if (!fresh)
-        diagnostics_->error(at, fmt::format("{}: {} is {}'s already", who, goal.str(), entry->second.who),
+        diagnostics_->error(at, fmt::format("{}: {} belongs to {} already", who, goal.str(), entry->second.who),
                             fmt::format("see {}; take another instance or resource", place(entry->second.at)));
 }
 
-void ResourceTable::add_companion(const Goal& goal, std::uint16_t id, Source source, std::uint16_t point, const base::SourceLoc& at, lwm2m::Value fixed) {
+void ResourceTable::add_companion(const Goal& goal, std::uint16_t id, Source source, std::uint16_t point,
+                                  const base::SourceLoc& at, lwm2m::Value fixed) {
     const ResourceDef* definition = goal.object->resource(id);
     if (definition == nullptr || definition->multiple || definition->executable != (source == Source::reset_min_max)) return;
     const auto path = *goal.path.ancestor(Level::instance).child(id);
@@ -188,7 +195,8 @@ void ResourceTable::add_companion(const Goal& goal, std::uint16_t id, Source sou
 
 void ResourceTable::add_companions(const Goal& goal, const Companions& with, const base::SourceLoc& at) {
     using lwm2m::Type;
-    const bool numeric = goal.resource->type == Type::floating || goal.resource->type == Type::integer || goal.resource->type == Type::unsigned_integer;
+    const bool numeric = goal.resource->type == Type::floating || goal.resource->type == Type::integer ||
+                         goal.resource->type == Type::unsigned_integer;
     if (!with.unit.empty()) add_companion(goal, 5701, Source::fixed, with.point, at, with.unit);
     if (numeric) {
         add_companion(goal, 5601, Source::minimum, with.point, at);

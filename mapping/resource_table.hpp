@@ -25,7 +25,8 @@ struct Goal {
 /// What a server will see of one device type; holds everything against the object definitions.
 class ResourceTable {
 public:
-    ResourceTable(const lwm2m::ObjectCatalog& catalog, base::Diagnostics& diagnostics) : catalog_(&catalog), diagnostics_(&diagnostics) {}
+    ResourceTable(const lwm2m::ObjectCatalog& catalog, base::Diagnostics& diagnostics)
+        : catalog_(&catalog), diagnostics_(&diagnostics) {}
 
     /// The goal of a point: an object instance (its main value), a resource, or a resource instance. Reports everything
     /// that makes it impossible.
@@ -57,7 +58,8 @@ private:
         std::string who;
     };
     std::optional<Goal> object_of(base::Fields&, std::string_view key);
-    void add_companion(const Goal&, std::uint16_t resource, Source, std::uint16_t point, const base::SourceLoc& at, lwm2m::Value fixed = {});
+    void add_companion(const Goal&, std::uint16_t resource, Source, std::uint16_t point, const base::SourceLoc& at,
+                       lwm2m::Value fixed = {});
 
     const lwm2m::ObjectCatalog* catalog_;
     base::Diagnostics* diagnostics_;

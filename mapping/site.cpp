@@ -2,8 +2,8 @@
 
 #include "mapping/names.hpp"
 
-#include <charconv>
 #include <fmt/format.h>
+#include <charconv>
 
 namespace mapping {
 
@@ -47,18 +47,21 @@ void expand_site_device(const Node& entry, Diagnostics& diagnostics, const std::
         return;
     }
     if (!range && (unit == nullptr || unit->kind() != Node::Kind::integer)) {
-        diagnostics.error((has_unit(id) ? id : entry.find("prefix"))->at(), fmt::format("{}: '${{unit}}' without a unit", name), "add unit: 7, or a range such as unit: 20-27");
+        diagnostics.error((has_unit(id) ? id : entry.find("prefix"))->at(), fmt::format("{}: '${{unit}}' without a unit", name),
+                          "add unit: 7, or a range such as unit: 20-27");
         return;
     }
     if (range && (range->first > range->last || range->first < 0 || range->last > 255)) {
-        diagnostics.error(unit->at(), fmt::format("{}: '{}' is no range of units", name, unit->written()), "write the smaller first, from 0 to 255: unit: 20-27");
+        diagnostics.error(unit->at(), fmt::format("{}: '{}' is no range of units", name, unit->written()),
+                          "write the smaller first, from 0 to 255: unit: 20-27");
         return;
     }
     if (range && range->first != range->last) {
         bool good = true;
         for (const auto* key : {"id", "prefix"})
             if (const Node* text = entry.find(key); text != nullptr && !has_unit(text)) {
-                diagnostics.error(text->at(), fmt::format("{}: '{}' would be the same for all units {}", name, key, unit->written()),
+                diagnostics.error(text->at(),
+                                  fmt::format("{}: '{}' would be the same for all units {}", name, key, unit->written()),
                                   fmt::format("write {}: \"{}-${{unit}}\"", key, text->written()));
                 good = false;
             }
@@ -91,7 +94,8 @@ Overrides read_overrides(Fields& device, const Profile& profile) {
     for (const auto& member : known->members()) names.push_back(member.key);
     for (const auto& member : points->members()) {
         if (known->find(member.key) == nullptr) {
-            device.diagnostics().error(member.at, fmt::format("{}: {} has no point '{}'", device.what(), profile.id(), member.key),
+            device.diagnostics().error(member.at,
+                                       fmt::format("{}: {} has no point '{}'", device.what(), profile.id(), member.key),
                                        suggestion(member.key, names, "remove it"));
             continue;
         }
@@ -101,9 +105,11 @@ Overrides read_overrides(Fields& device, const Profile& profile) {
         refuse_later(fields, {{"deadband", "let the server set st, the least step of a notification"}});
         point.every = read_every(fields, point.at_start);
         point.use = fields.boolean("use").value_or(true);
-        if (fields.choice("write", {"none"})) {
+        if (const Node* write = fields.find("write")) {
             point.write = false;
-            if (const Node* its = known->find(member.key); its->find("write") == nullptr)
+            if (write->kind() != Node::Kind::text || write->written() != "none")
+                fields.error("write", "'write' of a device can only be taken away", "write write: none, or change the profile");
+            else if (const Node* its = known->find(member.key); its->find("write") == nullptr)
                 fields.error("write", "nothing can write this point anyway", "remove 'write'");
         }
         fields.done();

@@ -34,7 +34,8 @@ Node put_in(const Node& node, const Parameters& parameters) {
         const auto found = parameters.find(std::string_view(text).substr(2, text.size() - 3));
         if (found == parameters.end()) return node;
         const Node& value = found->second;
-        return value.kind() == Node::Kind::text ? Node::text(node.at(), value.written()) : Node::plain(node.at(), value.written());
+        return value.kind() == Node::Kind::text ? Node::text(node.at(), value.written())
+                                                : Node::plain(node.at(), value.written());
     }
     std::string result;
     std::size_t from = 0;
@@ -73,7 +74,8 @@ Node substitute(const Node& node, const Parameters& parameters) {
         case Node::Kind::map: {
             std::vector<Node::Member> members;
             members.reserve(node.members().size());
-            for (const auto& member : node.members()) members.push_back({member.key, member.at, substitute(member.value, parameters)});
+            for (const auto& member : node.members())
+                members.push_back({member.key, member.at, substitute(member.value, parameters)});
             return Node::map(node.at(), std::move(members));
         }
         case Node::Kind::text: return put_in(node, parameters);

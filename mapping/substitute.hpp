@@ -13,10 +13,10 @@ namespace mapping {
 using Parameters = std::map<std::string, base::Node, std::less<>>;
 
 struct Reference {
-    std::string name;       ///< between `${` and `}`
-    base::SourceLoc at;     ///< of the value
-    bool closed = true;     ///< false: the `}` is missing
-    bool in_key = false;    ///< keys take none
+    std::string name;     ///< between `${` and `}`
+    base::SourceLoc at;   ///< of the value
+    bool closed = true;   ///< false: the `}` is missing
+    bool in_key = false;  ///< keys take none
 };
 /// All references in the values (and, wrongly, keys) below a node.
 std::vector<Reference> references(const base::Node&);

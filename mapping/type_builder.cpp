@@ -25,8 +25,8 @@ Milliseconds max_age_of(Milliseconds period) { return period + period / 2; }
 
 class Builder {
 public:
-    Builder(const Profile& profile, const Parameters& parameters, const Overrides& overrides, const lwm2m::ObjectCatalog& catalog,
-            adapters::Adapter& adapter, Diagnostics& diagnostics)
+    Builder(const Profile& profile, const Parameters& parameters, const Overrides& overrides,
+            const lwm2m::ObjectCatalog& catalog, adapters::Adapter& adapter, Diagnostics& diagnostics)
         : profile_(profile), overrides_(overrides), adapter_(adapter), diagnostics_(diagnostics), table_(catalog, diagnostics) {
         for (const auto* section : {"groups", "points", "actions", "device", "health"}) put_in(section, parameters);
         put_in(profile.protocol, parameters);
@@ -41,7 +41,8 @@ public:
         read_groups();
         if (const Node* points = section("points")) {
             if (points->members().size() > most_points)
-                diagnostics_.error(points->at(), fmt::format("over {} points", most_points), "split the device into two profiles");
+                diagnostics_.error(points->at(), fmt::format("over {} points", most_points),
+                                   "split the device into two profiles");
             else
                 for (const auto& member : points->members()) read_point(member);
         }
@@ -50,7 +51,8 @@ public:
                 diagnostics_.error(actions->at(), fmt::format("over {} actions", most_actions), "leave some out");
             else
                 for (const auto& member : actions->members())
-                    if (auto action = read_action(member, table_, adapter_, shape_, static_cast<std::uint16_t>(type_.actions.size()), diagnostics_))
+                    if (auto action = read_action(member, table_, adapter_, shape_,
+                                                  static_cast<std::uint16_t>(type_.actions.size()), diagnostics_))
                         type_.actions.push_back(std::move(*action));
         }
         for (const auto& [goal, companions, at] : whole_) table_.add_companions(goal, companions, at);
@@ -113,14 +115,16 @@ private:
             } else if (found == groups_.end()) {
                 std::vector<std::string_view> known;
                 for (const auto& [group, ignored] : groups_) known.push_back(group);
-                fields.error("group", fmt::format("there is no group '{}'", name->written()),
-                             suggestion(name->written(), known, fmt::format("add it: groups: {{{}: {{every: 10s}}}}", name->written())));
+                fields.error(
+                    "group", fmt::format("there is no group '{}'", name->written()),
+                    suggestion(name->written(), known, fmt::format("add it: groups: {{{}: {{every: 10s}}}}", name->written())));
             } else {
                 every = found->second.every;
                 at_start = found->second.at_start;
             }
         }
-        if (const auto site = overrides_.find(point.name); site != overrides_.end() && (site->second.every || site->second.at_start)) {
+        if (const auto site = overrides_.find(point.name);
+            site != overrides_.end() && (site->second.every || site->second.at_start)) {
             every = site->second.every;
             at_start = site->second.at_start;
         }
@@ -151,7 +155,8 @@ private:
         std::optional<Fields> write;
         if (fields.has("write")) {
             const bool allowed = site == overrides_.end() || site->second.write;
-            if (const Node* node = fields.map("write"); node != nullptr && allowed) write.emplace(*node, fmt::format("'write' of point '{}'", member.key), diagnostics_);
+            if (const Node* node = fields.map("write"); node != nullptr && allowed)
+                write.emplace(*node, fmt::format("'write' of point '{}'", member.key), diagnostics_);
         }
         if (write) {
             refuse_later(*write, {{"calc", "use scale, offset and map"},
@@ -161,7 +166,8 @@ private:
             if (!leads)
                 fields.error("write", "'write' on a point that no server sees", "add to:, or remove 'write'");
             else if (goal && !goal->resource->writable)
-                fields.error("write", fmt::format("{} can only be read by a server", goal->str()), "remove 'write', or map to a resource that can be written");
+                fields.error("write", fmt::format("{} can only be read by a server", goal->str()),
+                             "remove 'write', or map to a resource that can be written");
             point.verify = read_verify(*write);
         } else if (goal && !goal->resource->readable && !(site != overrides_.end() && !site->second.write)) {
             fields.error("to", fmt::format("{} can only be written", goal->str()), "add write: {}");
@@ -205,7 +211,8 @@ private:
         const auto span = write.span("verify");
         if (!span) return std::nullopt;
         if (*span < std::chrono::milliseconds(1) || *span > std::chrono::seconds(60)) {
-            write.error("verify", fmt::format("'verify' is {}, out of range", base::span_text(*span)), "write a span from 1ms to 60s");
+            write.error("verify", fmt::format("'verify' is {}, out of range", base::span_text(*span)),
+                        "write a span from 1ms to 60s");
             return std::nullopt;
         }
         return std::chrono::duration_cast<Milliseconds>(*span);
@@ -222,7 +229,8 @@ private:
             shown.fixed = *text;
         } else {
             Fields fields(*node, fmt::format("'{}' of the device", key), diagnostics_);
-            refuse_later(fields, {{"identify", "write the text, or where it stands: {at: …, type: string, length: …}"}, {"calc", "read a text as it is"}});
+            refuse_later(fields, {{"identify", "write the text, or where it stands: {at: …, type: string, length: …}"},
+                                  {"calc", "read a text as it is"}});
             PointSpec point;
             point.name = fmt::format("device.{}", key);
             point.at = node->at();
@@ -246,7 +254,8 @@ private:
         }
         const auto path = Path::of({3, 0, resource});
         if (table_.has(path)) {
-            device.error(key, fmt::format("a point is mapped to {} already", path.str().substr(1)), fmt::format("remove '{}' or the point's 'to'", key));
+            device.error(key, fmt::format("a point is mapped to {} already", path.str().substr(1)),
+                         fmt::format("remove '{}' or the point's 'to'", key));
             return;
         }
         table_.add_device(resource, std::move(shown));
@@ -297,21 +306,25 @@ private:
                               {"probe", "use misses: each poll is a probe"},
                               {"forget", "remove the device from the site's list"}});
         if (const auto misses = health.integer("misses", 1, 1000)) type_.health.misses = static_cast<unsigned>(*misses);
-        if (const auto choice = health.choice("offline_value", {"last", "none"})) type_.health.keep_value_offline = *choice == 0;
+        if (const auto choice = health.choice("offline_value", {"last", "none"}))
+            type_.health.keep_value_offline = *choice == 0;
         if (const Node* retry = health.map("retry")) {
             Fields fields(*retry, "'retry' of section 'health'", diagnostics_);
             const auto span = [&](std::string_view key, Milliseconds& to) {
                 const auto given = fields.span(key);
                 if (!given) return;
                 if (*given < std::chrono::milliseconds(100) || *given > std::chrono::hours(24))
-                    fields.error(key, fmt::format("'{}' is {}, out of range", key, base::span_text(*given)), "write a span from 100ms to 1d");
+                    fields.error(key, fmt::format("'{}' is {}, out of range", key, base::span_text(*given)),
+                                 "write a span from 100ms to 1d");
                 else
                     to = std::chrono::duration_cast<Milliseconds>(*given);
             };
             span("first", type_.health.retry_first);
             span("max", type_.health.retry_max);
             if (type_.health.retry_first > type_.health.retry_max)
-                fields.error(fields.has("max") ? "max" : "first", fmt::format("'first' ({}) is over 'max' ({})", base::span_text(type_.health.retry_first), base::span_text(type_.health.retry_max)),
+                fields.error(fields.has("max") ? "max" : "first",
+                             fmt::format("'first' ({}) is over 'max' ({})", base::span_text(type_.health.retry_first),
+                                         base::span_text(type_.health.retry_max)),
                              "write the shorter span as 'first'");
             fields.done();
         }

@@ -58,7 +58,8 @@ public:
                std::function<void(base::Result<void>)> done) override {
         done(base::fail(base::Errc::offline, "a fake takes no values"));
     }
-    std::vector<std::string> explain(adapters::DeviceId device, const std::vector<adapters::PointIndex>& points) const override {
+    std::vector<std::string> explain(adapters::DeviceId device,
+                                     const std::vector<adapters::PointIndex>& points) const override {
         std::vector<std::string> lines;
         for (const auto point : points) lines.push_back(fmt::format("pin {}", shapes[devices[device]][point].pin));
         return lines;

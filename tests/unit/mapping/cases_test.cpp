@@ -40,9 +40,13 @@ std::string verdict(const fs::path& site) {
 
     Sources sources;
     sources.catalog = &catalog;
-    sources.profiles = config::read_folder((site / "profiles").string(), "profiles", config::Below::folders, diagnostics);
+    const auto below = [&](const char* name, config::Below what) {
+        const auto folder = (site / name).string();
+        return config::exists(folder) ? config::read_folder(folder, name, what, diagnostics) : std::vector<base::Node>{};
+    };
+    sources.profiles = below("profiles", config::Below::folders);
     for (auto& shipped : config::load_profiles("mapping/profiles", diagnostics)) sources.profiles.push_back(std::move(shipped));
-    sources.site = config::read_folder((site / "devices.d").string(), "devices.d", config::Below::files, diagnostics);
+    sources.site = below("devices.d", config::Below::files);
     const auto gateway = config::read_yaml_file((site / "gateway.yaml").string(), "gateway.yaml", diagnostics);
     if (gateway) {
         sources.links = gateway->find("links");
@@ -84,7 +88,8 @@ std::vector<std::string> folders() {
 
 INSTANTIATE_TEST_SUITE_P(Folders, MappingCase, testing::ValuesIn(folders()), [](const auto& folder) {
     std::string name = folder.param;
-    std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
     return name;
 });
 

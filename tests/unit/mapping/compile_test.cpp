@@ -55,10 +55,11 @@ std::vector<std::string> paths(const DeviceType& type) {
 TEST(Compile, APointOnAnObjectBringsItsCompanions) {
     const auto plan = Stage().profile(meter).site(one).plan();
     const auto& type = *plan.devices.at(0).type;
-    const std::vector<std::string> expected{"/3/0/0",       "/3/0/1",       "/3/0/2",       "/3/0/4",       "/3/0/6/0",     "/3/0/11",
-                                            "/3/0/16",      "/3303/0/5518", "/3303/0/5601", "/3303/0/5602", "/3303/0/5603", "/3303/0/5604",
-                                            "/3303/0/5605", "/3303/0/5700", "/3303/0/5701", "/3303/0/6042", "/3305/0/5800", "/3305/0/5822",
-                                            "/3312/0/5518", "/3312/0/5850", "/3348/0/5518", "/3348/0/5547"};
+    const std::vector<std::string> expected{"/3/0/0",       "/3/0/1",       "/3/0/2",       "/3/0/4",       "/3/0/6/0",
+                                            "/3/0/11",      "/3/0/16",      "/3303/0/5518", "/3303/0/5601", "/3303/0/5602",
+                                            "/3303/0/5603", "/3303/0/5604", "/3303/0/5605", "/3303/0/5700", "/3303/0/5701",
+                                            "/3303/0/6042", "/3305/0/5800", "/3305/0/5822", "/3312/0/5518", "/3312/0/5850",
+                                            "/3348/0/5518", "/3348/0/5547"};
     EXPECT_EQ(paths(type), expected);
     EXPECT_EQ(resource_of(type, "/3303/0/5701")->fixed, lwm2m::Value(std::string("Cel")));
     EXPECT_EQ(resource_of(type, "/3303/0/5603")->fixed, lwm2m::Value(-40.0));
@@ -70,11 +71,13 @@ TEST(Compile, APointOnAnObjectBringsItsCompanions) {
     EXPECT_TRUE(resource_of(type, "/3312/0/5850")->writable);
     EXPECT_FALSE(resource_of(type, "/3303/0/5700")->writable);
     for (const auto& resource : type.resources) ASSERT_NE(resource.definition, nullptr);
-    EXPECT_TRUE(std::is_sorted(type.resources.begin(), type.resources.end(), [](const auto& a, const auto& b) { return a.path < b.path; }));
+    EXPECT_TRUE(std::is_sorted(type.resources.begin(), type.resources.end(),
+                               [](const auto& a, const auto& b) { return a.path < b.path; }));
 }
 
 TEST(Compile, AWrittenOutResourceGoesBeforeACompanion) {
-    const auto plan = Stage().points("  a: {pin: 1, unit: Cel, to: 3303/0}\n  b: {pin: 2, type: float32, to: 3303/0/5601}\n").device().plan();
+    const auto plan =
+        Stage().points("  a: {pin: 1, unit: Cel, to: 3303/0}\n  b: {pin: 2, type: float32, to: 3303/0/5601}\n").device().plan();
     const auto& type = *plan.devices.at(0).type;
     EXPECT_EQ(resource_of(type, "/3303/0/5601")->source, Source::point);
     EXPECT_EQ(resource_of(type, "/3303/0/5601")->number, 1);
@@ -82,8 +85,15 @@ TEST(Compile, AWrittenOutResourceGoesBeforeACompanion) {
 }
 
 TEST(Compile, EachObjectHasItsMainValue) {
-    for (const auto& [to, path] : {std::pair{"3303/0", "/3303/0/5700"}, {"3305/1", "/3305/1/5800"}, {"3312/0", "/3312/0/5850"}, {"3308/0", "/3308/0/5900"},
-                                   {"3342/0", "/3342/0/5500"}, {"3348/0", "/3348/0/5547"}, {"3320/2", "/3320/2/5700"}, {"3316/0", "/3316/0/5700"}, {"3311/0", "/3311/0/5850"}}) {
+    for (const auto& [to, path] : {std::pair{"3303/0", "/3303/0/5700"},
+                                   {"3305/1", "/3305/1/5800"},
+                                   {"3312/0", "/3312/0/5850"},
+                                   {"3308/0", "/3308/0/5900"},
+                                   {"3342/0", "/3342/0/5500"},
+                                   {"3348/0", "/3348/0/5547"},
+                                   {"3320/2", "/3320/2/5700"},
+                                   {"3316/0", "/3316/0/5700"},
+                                   {"3311/0", "/3311/0/5850"}}) {
         const auto plan = Stage().points(std::string("  p: {pin: 1, to: ") + to + "}\n").device().plan();
         const auto* resource = resource_of(*plan.devices.at(0).type, path);
         ASSERT_NE(resource, nullptr) << to;
@@ -113,7 +123,8 @@ TEST(Compile, DeviceTextsAreFixedOrReadAtStart) {
     EXPECT_TRUE(point.at_start);
     EXPECT_EQ(point.period, 0ms);
     EXPECT_EQ(stage.adapters.at(0)->shapes.at(0).at(point.index).pin, 30);
-    EXPECT_EQ(point.conversion.read(std::uint64_t{1234567})->value, lwm2m::Value(std::string("1234567")));  // a number is a text here
+    EXPECT_EQ(point.conversion.read(std::uint64_t{1234567})->value,
+              lwm2m::Value(std::string("1234567")));  // a number is a text here
 }
 
 TEST(Compile, PeriodsComeFromGroupPointOrDefault) {
@@ -163,13 +174,19 @@ TEST(Compile, AnActionIsStepsWithADeadline) {
 }
 
 TEST(Compile, AnActionOnRebootReplacesTheRefusedOne) {
-    const auto plan = Stage().points("  p: {pin: 1, to: 3303/0}\nactions:\n  reboot: {execute: 3/0/4, steps: [{write: {pin: 2, value: true}}]}\n").device().plan();
+    const auto plan =
+        Stage()
+            .points(
+                "  p: {pin: 1, to: 3303/0}\nactions:\n  reboot: {execute: 3/0/4, steps: [{write: {pin: 2, value: true}}]}\n")
+            .device()
+            .plan();
     EXPECT_EQ(resource_of(*plan.devices.at(0).type, "/3/0/4")->source, Source::action);
 }
 
 TEST(Compile, AParameterTakesItsTypeWhereItStandsAlone) {
     Stage stage;
-    stage.profile(meter).site("format: 1\ndevices:\n  - {id: hall, profile: acme/em@3, link: bus, set: {first: 42, word: X}}\n");
+    stage.profile(meter).site(
+        "format: 1\ndevices:\n  - {id: hall, profile: acme/em@3, link: bus, set: {first: 42, word: X}}\n");
     const auto plan = stage.plan();
     EXPECT_EQ(stage.adapters.at(0)->shapes.at(0).at(0).pin, 42);
     EXPECT_EQ(resource_of(*plan.devices.at(0).type, "/3/0/1")->fixed, lwm2m::Value(std::string("X-24")));
@@ -177,7 +194,10 @@ TEST(Compile, AParameterTakesItsTypeWhereItStandsAlone) {
 
 TEST(Compile, ASecretComesFromItsFileAndReachesOnlyTheAdapter) {
     Stage stage;
-    stage.profile("format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pass: {type: secret}}\nfake: {key: \"${pass}\"}\npoints:\n  p: {pin: 1, to: 3303/0}\n")
+    stage
+        .profile(
+            "format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pass: {type: secret}}\nfake: {key: "
+            "\"${pass}\"}\npoints:\n  p: {pin: 1, to: 3303/0}\n")
         .device("set: {pass: \"${secret:door}\"}")
         .secret("door", "sesame");
     const auto plan = stage.plan();
@@ -187,7 +207,9 @@ TEST(Compile, ASecretComesFromItsFileAndReachesOnlyTheAdapter) {
 
 TEST(Compile, ASecretInClearIsRefusedAndNotRepeated) {
     const auto text = Stage()
-                          .profile("format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pass: {type: secret}}\nfake: {key: \"${pass}\"}\npoints:\n  p: {pin: 1, to: 3303/0}\n")
+                          .profile(
+                              "format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pass: {type: secret}}\nfake: "
+                              "{key: \"${pass}\"}\npoints:\n  p: {pin: 1, to: 3303/0}\n")
                           .device("set: {pass: sesame}")
                           .errors();
     EXPECT_NE(text.find("parameter 'pass' is a secret"), std::string::npos) << text;
@@ -195,7 +217,12 @@ TEST(Compile, ASecretInClearIsRefusedAndNotRepeated) {
 }
 
 TEST(Compile, UnitsOfARangeBecomeDevices) {
-    const auto plan = Stage().profile(meter).site("format: 1\ndevices:\n  - {id: \"sub-${unit}\", profile: acme/em@3, link: bus, unit: 20-27, prefix: \"s${unit}\"}\n").plan();
+    const auto plan = Stage()
+                          .profile(meter)
+                          .site(
+                              "format: 1\ndevices:\n  - {id: \"sub-${unit}\", profile: acme/em@3, link: bus, unit: 20-27, "
+                              "prefix: \"s${unit}\"}\n")
+                          .plan();
     ASSERT_EQ(plan.devices.size(), 8U);
     EXPECT_EQ(plan.devices.front().id, "sub-20");
     EXPECT_EQ(plan.devices.back().id, "sub-27");
@@ -204,11 +231,14 @@ TEST(Compile, UnitsOfARangeBecomeDevices) {
 }
 
 TEST(Compile, TheSiteChangesSinglePoints) {
-    const auto plan = Stage()
-                          .profile(meter)
-                          .site("format: 1\ndevices:\n  - {id: a, profile: acme/em@3, link: bus}\n  - id: b\n    profile: acme/em@3\n    link: bus\n    points:\n"
-                                "      power: {every: 2s}\n      temperature: {use: false}\n      relay: {write: none, every: start}\n")
-                          .plan();
+    const auto plan =
+        Stage()
+            .profile(meter)
+            .site(
+                "format: 1\ndevices:\n  - {id: a, profile: acme/em@3, link: bus}\n  - id: b\n    profile: acme/em@3\n    link: "
+                "bus\n    points:\n"
+                "      power: {every: 2s}\n      temperature: {use: false}\n      relay: {write: none, every: start}\n")
+            .plan();
     const auto& changed = *plan.devices.at(1).type;
     EXPECT_NE(plan.devices.at(0).type, plan.devices.at(1).type);
     EXPECT_EQ(point_of(changed, "power")->period, 2s);
@@ -223,8 +253,10 @@ TEST(Compile, DevicesThatAreAlikeShareTheirTypeAcrossLinks) {
     Stage stage;
     stage.profile(meter)
         .links("a: {fake: 1}\nb: {fake: 2}\n")
-        .site("format: 1\ndevices:\n  - {id: d1, profile: acme/em@3, link: a}\n  - {id: d2, profile: acme/em@3, link: a}\n  - {id: d3, profile: acme/em@3, link: b}\n"
-              "  - {id: d4, profile: acme/em@3, link: b, set: {word: other}}\n");
+        .site(
+            "format: 1\ndevices:\n  - {id: d1, profile: acme/em@3, link: a}\n  - {id: d2, profile: acme/em@3, link: a}\n  - "
+            "{id: d3, profile: acme/em@3, link: b}\n"
+            "  - {id: d4, profile: acme/em@3, link: b, set: {word: other}}\n");
     const auto plan = stage.plan();
     EXPECT_EQ(plan.devices[0].type, plan.devices[1].type);
     EXPECT_EQ(plan.devices[0].type, plan.devices[2].type);
@@ -236,8 +268,10 @@ TEST(Compile, DevicesThatAreAlikeShareTheirTypeAcrossLinks) {
 TEST(Compile, AnAddressIsALinkOfItsOwnAndSharedByTheSameAddress) {
     const auto plan = Stage()
                           .profile(meter)
-                          .site("format: 1\ndevices:\n  - {id: d1, profile: acme/em@3, address: \"tcp://192.0.2.1\", unit: 1}\n  - {id: d2, profile: acme/em@3, address: \"tcp://192.0.2.1\", unit: 2}\n"
-                                "  - {id: d3, profile: acme/em@3, address: \"tcp://192.0.2.2\", unit: 1}\n")
+                          .site(
+                              "format: 1\ndevices:\n  - {id: d1, profile: acme/em@3, address: \"tcp://192.0.2.1\", unit: 1}\n  "
+                              "- {id: d2, profile: acme/em@3, address: \"tcp://192.0.2.1\", unit: 2}\n"
+                              "  - {id: d3, profile: acme/em@3, address: \"tcp://192.0.2.2\", unit: 1}\n")
                           .plan();
     ASSERT_EQ(plan.links.size(), 3U);
     EXPECT_EQ(plan.links[1].name, "tcp://192.0.2.1");
@@ -247,15 +281,21 @@ TEST(Compile, AnAddressIsALinkOfItsOwnAndSharedByTheSameAddress) {
 }
 
 TEST(Compile, TheFirstOfTwoProfilesWithOneNameCounts) {
-    const auto plan = Stage().points("  own: {pin: 1, to: 3303/0}\n").points("  shipped: {pin: 1, to: 3303/0}\n").device().plan();
+    const auto plan =
+        Stage().points("  own: {pin: 1, to: 3303/0}\n").points("  shipped: {pin: 1, to: 3303/0}\n").device().plan();
     EXPECT_EQ(plan.devices.at(0).type->points.at(0).name, "own");
 }
 
 TEST(Compile, AMistakeOfAProfileIsToldOnceForAllItsDevices) {
     std::string devices = "format: 1\ndevices:\n";
-    for (int n = 0; n < 500; ++n) devices += fmt::format("  - {{id: d{}, profile: x/y@1, link: bus, set: {{pin: {}}}}}\n", n, n % 90);
+    for (int n = 0; n < 500; ++n)
+        devices += fmt::format("  - {{id: d{}, profile: x/y@1, link: bus, set: {{pin: {}}}}}\n", n, n % 90);
     Stage stage;
-    stage.profile("format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pin: {type: int}}\npoints:\n  p: {pin: \"${pin}\", to: 3303/0, write: {}}\n").site(devices);
+    stage
+        .profile(
+            "format: 1\nprofile: x/y\nrevision: 1\nprotocol: fake\nparams: {pin: {type: int}}\npoints:\n  p: {pin: \"${pin}\", "
+            "to: 3303/0, write: {}}\n")
+        .site(devices);
     const auto text = stage.errors();
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
     EXPECT_LT(stage.diagnostics.count(), 100U);
@@ -268,7 +308,8 @@ TEST(Compile, ProfilesAreFreeOfTheDevicesSet) {
 
 TEST(Compile, TenThousandDevicesCompileAtOnceAndStaySmall) {
     std::string devices = "format: 1\ndevices:\n";
-    for (int n = 0; n < 10'000; ++n) devices += fmt::format("  - {{id: \"d{}\", profile: acme/em@3, link: bus, slot: {}}}\n", n, n);
+    for (int n = 0; n < 10'000; ++n)
+        devices += fmt::format("  - {{id: \"d{}\", profile: acme/em@3, link: bus, slot: {}}}\n", n, n);
     Stage stage;
     stage.profile(meter).site(devices);
     const auto before = std::chrono::steady_clock::now();

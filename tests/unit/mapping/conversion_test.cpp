@@ -106,8 +106,10 @@ TEST(ConversionReading, InvalidMeansTheBitsOrTheNumber) {
     EXPECT_EQ(read(of("type: int16, invalid: [-32768], to: 3303/0"), i(-32768)), "none not available");
     EXPECT_EQ(read(of("type: uint16, invalid: [0x8000, 65535], to: 3303/0"), u(0x8000)), "none not available");
     EXPECT_EQ(read(of("type: uint16, invalid: [0x8000, 65535], to: 3303/0"), u(65535)), "none not available");
-    EXPECT_EQ(read(of("type: int32, invalid: [0x80000000], to: 3303/0"), i(std::numeric_limits<std::int32_t>::min())), "none not available");
-    EXPECT_EQ(read(of("type: uint64, invalid: [0xFFFFFFFFFFFFFFFF], to: 3303/0"), u(std::numeric_limits<std::uint64_t>::max())), "none not available");
+    EXPECT_EQ(read(of("type: int32, invalid: [0x80000000], to: 3303/0"), i(std::numeric_limits<std::int32_t>::min())),
+              "none not available");
+    EXPECT_EQ(read(of("type: uint64, invalid: [0xFFFFFFFFFFFFFFFF], to: 3303/0"), u(std::numeric_limits<std::uint64_t>::max())),
+              "none not available");
     EXPECT_EQ(read(of("type: float32, invalid: [0x7F7FFFFF], to: 3303/0"), Scalar(3.4028235e38)), "none not available");
     EXPECT_EQ(read(of("type: float32, to: 3303/0"), Scalar(std::numeric_limits<double>::quiet_NaN())), "none not available");
     EXPECT_EQ(read(of("type: string, invalid: [\"\", \"n/a\"], to: 3341/0"), Scalar(std::string("n/a"))), "none not available");
@@ -174,14 +176,18 @@ TEST(ConversionWriting, WhatTheRegisterCannotHoldIsRefusedWithItsLimit) {
     EXPECT_EQ(write(c, 6553.6), "6553.6 A is over what the device can hold, 6553.5 A");
     EXPECT_EQ(write(c, -0.1), "-0.1 A is under what the device can hold, 0 A");
     EXPECT_EQ(write(c, 6553.54), "65535");
-    EXPECT_EQ(write(of("type: int16, scale: -1, to: 3308/0, write: {}"), 32769.0), "32769 is over what the device can hold, 32768");
+    EXPECT_EQ(write(of("type: int16, scale: -1, to: 3308/0, write: {}"), 32769.0),
+              "32769 is over what the device can hold, 32768");
     EXPECT_EQ(write(of("type: bcd16, to: 3308/0, write: {}"), 10000.0), "10000 is over what the device can hold, 9999");
-    EXPECT_EQ(write(of("type: float32, to: 3308/0, write: {}"), 1e39), "1e+39 is over what the device can hold, 3.4028234663852886e+38");
-    EXPECT_EQ(write(of("type: int64, to: 3308/0, write: {}"), 1e19), "1e+19 is over what the device can hold, 9.223372036854776e+18");
+    EXPECT_EQ(write(of("type: float32, to: 3308/0, write: {}"), 1e39),
+              "1e+39 is over what the device can hold, 3.4028234663852886e+38");
+    EXPECT_EQ(write(of("type: int64, to: 3308/0, write: {}"), 1e19),
+              "1e+19 is over what the device can hold, 9.223372036854776e+18");
 }
 
 TEST(ConversionReading, AScaleThatLeadsBeyondAllNumbersIsMalformed) {
-    EXPECT_EQ(read(of("type: float64, scale: 1e300, to: 3303/0"), Scalar(1e10)), "error: 10000000000 is not small enough for its scale");
+    EXPECT_EQ(read(of("type: float64, scale: 1e300, to: 3303/0"), Scalar(1e10)),
+              "error: 10000000000 is not small enough for its scale");
 }
 
 TEST(ConversionWriting, LimitsOfTheProfileAreNamed) {
@@ -224,7 +230,8 @@ TEST(ConversionWriting, TheObjectsOwnLimitsHold) {
 }
 
 TEST(ConversionWriting, NothingThatMeansNotAvailable) {
-    EXPECT_EQ(write(of("type: uint16, invalid: [0xFFFF], to: 3308/0, write: {}"), 65535.0), "65535 means \"not available\" to the device");
+    EXPECT_EQ(write(of("type: uint16, invalid: [0xFFFF], to: 3308/0, write: {}"), 65535.0),
+              "65535 means \"not available\" to the device");
 }
 
 TEST(ConversionWriting, SomeBitsOfARegisterCannotBeWritten) {
@@ -240,9 +247,12 @@ TEST(ConversionWriting, TextIsBoundedByTheObject) {
 TEST(Conversion, WhatIsReadCanBeWrittenBack) {
     const unsigned seed = std::random_device{}();
     std::mt19937_64 random(seed);
-    const Conversion conversions[] = {of("type: uint16, scale: 0.1, to: 3308/0, write: {}"), of("type: int16, scale: 0.01, offset: 12.5, to: 3308/0, write: {}"),
-                                      of("type: int32, scale: 0.001, offset: -40, to: 3308/0, write: {}"), of("type: uint16, scale: 3, to: 3308/0, write: {}"),
-                                      of("type: int16, scale: 0.7, to: 3308/0, write: {}"), of("type: int16, scale: -0.1, to: 3308/0, write: {}"),
+    const Conversion conversions[] = {of("type: uint16, scale: 0.1, to: 3308/0, write: {}"),
+                                      of("type: int16, scale: 0.01, offset: 12.5, to: 3308/0, write: {}"),
+                                      of("type: int32, scale: 0.001, offset: -40, to: 3308/0, write: {}"),
+                                      of("type: uint16, scale: 3, to: 3308/0, write: {}"),
+                                      of("type: int16, scale: 0.7, to: 3308/0, write: {}"),
+                                      of("type: int16, scale: -0.1, to: 3308/0, write: {}"),
                                       of("type: int16, scale: 1e-6, to: 3308/0, write: {}")};
     for (const auto& c : conversions) {
         const Kind kind = *c.rules().kind;
@@ -257,7 +267,8 @@ TEST(Conversion, WhatIsReadCanBeWrittenBack) {
             ASSERT_TRUE(reading) << "seed " << seed;
             const auto back = c.write(reading->value);
             ASSERT_TRUE(back) << "seed " << seed << ": " << back.error().message;
-            ASSERT_TRUE(same(*back, *raw)) << "seed " << seed << ": " << scalar_text(*raw) << " came back as " << scalar_text(*back);
+            ASSERT_TRUE(same(*back, *raw)) << "seed " << seed << ": " << scalar_text(*raw) << " came back as "
+                                           << scalar_text(*back);
             ASSERT_EQ(adapters::encode(encoding, *back), wire) << "seed " << seed;
         }
     }
@@ -266,14 +277,26 @@ TEST(Conversion, WhatIsReadCanBeWrittenBack) {
 TEST(Conversion, AnyValueGivesAnAnswer) {
     const unsigned seed = std::random_device{}();
     std::mt19937_64 random(seed);
-    const Conversion conversions[] = {Conversion(), of("type: int16, scale: 0.1, range: [0, 1], invalid: [0x8000], to: 3303/0"), of("type: uint64, scale: 1e-9, offset: 1e9, to: 3308/0, write: {step: 0.001}"),
-                                      of("type: uint16, bits: [3, 9], to: 3348/0"), of("type: float64, scale: 1e300, to: 3308/0, write: {}"), of("type: int64, scale: 1e-300, to: 3308/0, write: {min: -1e300}"),
+    const Conversion conversions[] = {Conversion(),
+                                      of("type: int16, scale: 0.1, range: [0, 1], invalid: [0x8000], to: 3303/0"),
+                                      of("type: uint64, scale: 1e-9, offset: 1e9, to: 3308/0, write: {step: 0.001}"),
+                                      of("type: uint16, bits: [3, 9], to: 3348/0"),
+                                      of("type: float64, scale: 1e300, to: 3308/0, write: {}"),
+                                      of("type: int64, scale: 1e-300, to: 3308/0, write: {min: -1e300}"),
                                       of("to: 3312/0, write: {}")};
-    for (int n = 0; n < 20'000; ++n) {
+    for (int n = 0; n < 2'000; ++n) {
         const std::uint64_t bits = random() >> (random() % 64);
         const double number = std::bit_cast<double>(random());
-        const Scalar raws[] = {Scalar((bits & 1) != 0), i(static_cast<std::int64_t>(bits)), u(bits), Scalar(number), Scalar(std::string(bits % 9, 'x')), Scalar(base::Bytes(bits % 5))};
-        const Value values[] = {Value(), Value((bits & 1) != 0), Value(static_cast<std::int64_t>(bits)), Value(bits), Value(number), Value(std::string(bits % 9, 'x')), Value(base::Bytes(bits % 5)), Value(lwm2m::ObjectLink{1, 2})};
+        const Scalar raws[] = {Scalar((bits & 1) != 0), i(static_cast<std::int64_t>(bits)), u(bits),
+                               Scalar(number),          Scalar(std::string(bits % 9, 'x')), Scalar(base::Bytes(bits % 5))};
+        const Value values[] = {Value(),
+                                Value((bits & 1) != 0),
+                                Value(static_cast<std::int64_t>(bits)),
+                                Value(bits),
+                                Value(number),
+                                Value(std::string(bits % 9, 'x')),
+                                Value(base::Bytes(bits % 5)),
+                                Value(lwm2m::ObjectLink{1, 2})};
         for (const auto& c : conversions) {
             for (const auto& raw : raws) {
                 const auto reading = c.read(raw);

@@ -69,7 +69,8 @@ TEST(Decimal, NamesEachDoubleExactly) {
     const unsigned seed = std::random_device{}();
     std::mt19937_64 random(seed);
     for (int i = 0; i < 20'000; ++i) {
-        const double number = std::ldexp(static_cast<double>(static_cast<std::int64_t>(random()) >> (random() % 60)), static_cast<int>(random() % 80) - 60);
+        const double number = std::ldexp(static_cast<double>(static_cast<std::int64_t>(random()) >> (random() % 60)),
+                                         static_cast<int>(random() % 80) - 60);
         const auto decimal = Decimal::of(number);
         ASSERT_TRUE(decimal) << "seed " << seed << " " << number;
         ASSERT_EQ(decimal->number(), number) << "seed " << seed;

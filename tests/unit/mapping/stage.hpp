@@ -83,7 +83,12 @@ public:
     std::vector<fakes::FakeAdapter*> adapters;  ///< in the order of the links
 
 private:
-    base::Node links_ = base::Node::map({"gateway.yaml", 1, 1}, {{"bus", {"gateway.yaml", 1, 1}, base::Node::map({"gateway.yaml", 1, 6}, {{"fake", {"gateway.yaml", 1, 7}, base::Node::text({"gateway.yaml", 1, 13}, "here")}})}});
+    base::Node links_ = base::Node::map(
+        {"gateway.yaml", 1, 1},
+        {{"bus",
+          {"gateway.yaml", 1, 1},
+          base::Node::map({"gateway.yaml", 1, 6},
+                          {{"fake", {"gateway.yaml", 1, 7}, base::Node::text({"gateway.yaml", 1, 13}, "here")}})}});
     std::map<std::string, std::string> secrets_;
 };
 
