@@ -256,12 +256,12 @@ std::optional<std::chrono::microseconds> parse_span(std::string_view text) {
 std::string span_text(std::chrono::microseconds span) {
     const auto us = span.count();
     static constexpr std::pair<std::int64_t, const char*> units[] = {
-        {86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"}, {1'000'000, "s"}, {1'000, "ms"}};
+        {86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"}, {1'000'000, "s"}};
     if (us == 0) return "0s";
     for (const auto& [factor, name] : units)
         if (us % factor == 0) return fmt::format("{}{}", us / factor, name);
     if (us > 1'000'000) return fmt::format("{}s", static_cast<double>(us) / 1e6);
-    if (us > 1'000) return fmt::format("{}ms", static_cast<double>(us) / 1e3);
+    if (us >= 1'000) return fmt::format("{}ms", static_cast<double>(us) / 1e3);
     return fmt::format("{}us", us);
 }
 
