@@ -1,7 +1,5 @@
 #include "adapters/modbus/rtu_bus.hpp"
 
-#include "adapters/modbus/serial_master.hpp"
-
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <algorithm>

@@ -2,6 +2,7 @@
 
 #include "adapters/modbus/bus.hpp"
 #include "adapters/modbus/link_settings.hpp"
+#include "adapters/modbus/serial_master.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
@@ -21,8 +22,9 @@ public:
     void start(Changed) override;
     void stop(std::function<void()> stopped) override;
     void exchange(Request, base::Milliseconds timeout, Answer) override;
-    /// Nothing in a serial frame tells a late answer from the next one.
-    base::Milliseconds settle(base::Milliseconds timeout) const override { return 2 * timeout; }
+    /// Nothing in a serial frame tells a late answer from the next one: an answer may be late by three time-outs, and is
+    /// then thrown away before the next request to its unit.
+    base::Milliseconds settle(base::Milliseconds timeout) const override { return SerialMaster::lateness * timeout; }
 
 private:
     struct Command {

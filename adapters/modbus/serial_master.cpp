@@ -128,7 +128,7 @@ Result<Bytes> SerialMaster::exchange(const Request& request, Milliseconds timeou
             case Waited::woken: return fail(Errc::offline, "the link is being closed");
             case Waited::gone: return gone("it was unplugged");
             case Waited::nothing:
-                late_until_[request.unit] = Clock::now() + 2 * timeout;
+                late_until_[request.unit] = Clock::now() + lateness * timeout;
                 return fail(Errc::timeout, fmt::format("no answer within {}", base::span_text(timeout)));
         }
         std::array<std::uint8_t, MODBUS_MAX_ADU_LENGTH> frame;

@@ -13,6 +13,8 @@ namespace adapters::modbus {
 /// silence between frames kept; libmodbus frames and checks the sum; every answer is proved against its request.
 class SerialMaster {
 public:
+    static constexpr int lateness = 3;  ///< time-outs for which an answer may still come after one has passed
+
     /// `wake`: a descriptor that becomes readable when the thread is wanted; ends a wait for an answer.
     SerialMaster(SerialLine line, int wake);
     ~SerialMaster() { close(); }

@@ -1,0 +1,135 @@
+#include "tests/unit/modbus/peers.hpp"
+#include "tests/unit/modbus/stage.hpp"
+
+#include <boost/asio/write.hpp>
+
+namespace adapters::modbus {
+namespace {
+
+using base::Errc;
+
+/// A simulated meter and the adapter that reads it, on one loop.
+struct Bench {
+    explicit Bench(const std::string& section = "limits: {gap: 20}") : model("modbus: tcp://192.0.2.1") {
+        model_shape = model.shape(section);
+        temperature = model.point(model_shape, "{at: holding:0, type: int16}").value();
+        power = model.point(model_shape, "{at: holding:1, type: float32, order: CDAB}").value();
+        far = model.point(model_shape, "at: holding:20").value();
+        limit = model.point(model_shape, "{at: holding:100, write: {}}").value();
+        name = model.point(model_shape, "{at: input:300, type: string, length: 4}").value();
+        relay = model.point(model_shape, "{at: coil:0, write: {}}").value();
+        door = model.point(model_shape, "at: discrete:3").value();
+        model_device = model.device(model_shape, "unit: 1").value();
+        simulator = descriptor().simulate(model.io.get_executor(), *model.adapter, model_device, "127.0.0.1:0",
+                                          [this](std::string line) { log.push_back(std::move(line)); });
+        where = simulator->start().value();
+    }
+    Bytes exchange(const char* hex) {  // a raw request from another client
+        boost::asio::ip::tcp::socket client(model.io);
+        client.connect({boost::asio::ip::make_address("127.0.0.1"),
+                        static_cast<std::uint16_t>(std::stoi(where.substr(where.rfind(':') + 1)))});
+        boost::asio::write(client, boost::asio::buffer(*base::from_hex(hex)));
+        Bytes answer(260);
+        std::optional<std::size_t> size;
+        client.async_read_some(boost::asio::buffer(answer),
+                               [&](const auto& error, std::size_t count) { size = error ? 0 : count; });
+        EXPECT_TRUE(model.turn_until([&] { return size.has_value(); }));
+        answer.resize(size.value_or(0));
+        return answer;
+    }
+
+    Stage model;  // only its bound points are used; its own link is never started
+    ShapeId model_shape = 0;
+    PointIndex temperature = 0, power = 0, far = 0, limit = 0, name = 0, relay = 0, door = 0;
+    DeviceId model_device = 0;
+    std::vector<std::string> log;
+    std::unique_ptr<Simulator> simulator;
+    std::string where;
+};
+
+TEST(Simulator, IsTheMeterThatTheProfileDescribes) {
+    Bench bench;
+    ASSERT_TRUE(bench.simulator->set(bench.temperature, std::int64_t{-55}));
+    ASSERT_TRUE(bench.simulator->set(bench.power, 229.01));
+    ASSERT_TRUE(bench.simulator->set(bench.name, std::string("pump-7")));
+    ASSERT_TRUE(bench.simulator->set(bench.door, true));
+    EXPECT_EQ(show(bench.simulator->get(bench.power)), "229.01");
+    EXPECT_EQ(show(bench.simulator->get(bench.name)), "\"pump-7\"");
+
+    // The same profile on the link to it, over the same loop.
+    base::Diagnostics diagnostics;
+    const auto link = config::read_yaml(fmt::format("modbus: tcp://{}", bench.where), "gateway.yaml", diagnostics).value();
+    Fields fields(link, "link", diagnostics);
+    bench.model.adapter = descriptor().create(bench.model.io.get_executor(), bench.model.timers, bench.model.random, fields);
+    bench.model_shape = bench.model.shape("limits: {gap: 20}");
+    std::vector<PointIndex> points;
+    for (const char* keys : {"{at: holding:0, type: int16}", "{at: holding:1, type: float32, order: CDAB}",
+                             "{at: input:300, type: string, length: 4}", "at: discrete:3", "{at: coil:0, write: {}}",
+                             "{at: holding:100, write: {}}"})
+        points.push_back(bench.model.point(bench.model_shape, keys).value());
+    const DeviceId meter = bench.model.device(bench.model_shape, "unit: 1").value();
+    bench.model.start();
+    std::string text;
+    for (const auto& value : bench.model.read(meter, points)) text += show(value) + " ";
+    EXPECT_EQ(text, "-55 229.01 \"pump-7\" on off 0 ");
+    EXPECT_TRUE(bench.model.write(meter, points[4], true));
+    EXPECT_TRUE(bench.model.write(meter, points[5], std::int64_t{0x5AA5}));
+    EXPECT_EQ(show(bench.simulator->get(bench.relay)), "on");
+    EXPECT_EQ(show(bench.simulator->get(bench.limit)), "23205");
+    EXPECT_EQ(bench.log,
+              (std::vector<std::string>{"unit 1  read coil 0", "unit 1  read discrete 3", "unit 1  read input 300..303",
+                                        "unit 1  read holding 0..2", "unit 1  read holding 100", "unit 1  write coil 0 = on",
+                                        "unit 1  write holding 100 = 0x5AA5"}));
+}
+
+TEST(Simulator, RefusesWhatTheDeviceHasNot) {
+    Bench bench;
+    const std::tuple<const char*, const char*, const char*> table[] = {
+        {"0001 0000 0006 01 03 0000 0003", "000100000009010306000000000000", "unit 1  read holding 0..2"},
+        {"0002 0000 0006 01 03 0000 0004", "000200000003018302", "unit 1  read holding 0..3  refused: no such address"},
+        {"0003 0000 0006 02 03 0000 0001", "00030000000302830b", "unit 2  refused: only unit 1 is here"},
+        {"0004 0000 0005 01 2B 0E 01 00", "00040000000301ab01", "unit 1  refused: function 43"},
+        {"0005 0000 0006 01 03 0000 007E", "000500000003018303", "unit 1  read holding 0..125  refused: no such request"},
+        {"0006 0000 0006 01 03 0000 0000", "000600000003018303", "unit 1  read holding 0  refused: no such request"},
+        {"0007 0000 0006 01 05 0000 1234", "000700000003018503", "unit 1  write coil 0  refused: no such request"},
+        {"0008 0000 0006 01 05 0000 FF00", "00080000000601050000ff00", "unit 1  write coil 0 = on"},
+        {"0009 0000 0009 01 10 0064 0001 02 1234", "00090000000601100064 0001", "unit 1  write holding 100 = 0x1234"},
+        // Counts that do not fit their bytes: where the library would read past the frame.
+        {"000A 0000 0009 01 10 0064 0002 04 1234", "000a00000003019003",
+         "unit 1  write holding 100..101  refused: no such request"},
+        {"000B 0000 0008 01 0F 0000 07D0 FA 00", "000b00000003018f03", "unit 1  write coil 0..1999  refused: no such request"},
+        {"000C 0000 0003 01 03 00", "000c00000003018303", "unit 1  read holding 0  refused: no such request"},
+        {"000D 0000 0006 01 04 FFFF 0002", "000d00000003018402", "unit 1  read input 65535..65536  refused: no such address"},
+    };
+    for (const auto& [request, answer, line] : table) {
+        EXPECT_EQ(base::to_hex(bench.exchange(request)), base::to_hex(*base::from_hex(answer))) << request;
+        EXPECT_EQ(bench.log.back(), line);
+    }
+}
+
+TEST(Simulator, ServesSeveralClientsAndDropsNoise) {
+    Bench bench;
+    EXPECT_TRUE(bench.exchange("47455420 2f20 4854 5450 2f31 2e31 0d0a").empty()) << "closed without an answer";
+    for (int i = 0; i < 40; ++i) EXPECT_EQ(bench.exchange("0001 0000 0006 01 01 0000 0001").size(), 10U);
+}
+
+TEST(Simulator, SaysWhyItCannotStart) {
+    Bench bench;
+    const auto second =
+        descriptor().simulate(bench.model.io.get_executor(), *bench.model.adapter, bench.model_device, bench.where, nullptr);
+    EXPECT_EQ(second->start().error().message, fmt::format("cannot listen on {}: Address already in use", bench.where));
+    const auto nowhere = descriptor().simulate(bench.model.io.get_executor(), *bench.model.adapter, bench.model_device,
+                                               "meter.example:502", nullptr);
+    EXPECT_EQ(nowhere->start().error().message, "'meter.example:502' is no address to listen on; write 127.0.0.1:1502");
+    EXPECT_EQ(nowhere->start().error().code, Errc::bad_request);
+}
+
+TEST(Simulator, SetTakesOnlyWhatThePointCanHold) {
+    Bench bench;
+    EXPECT_EQ(bench.simulator->set(bench.temperature, std::int64_t{40000}).error().code, Errc::bad_request);
+    EXPECT_EQ(bench.simulator->set(bench.relay, std::string("on")).error().code, Errc::bad_request);
+    EXPECT_EQ(bench.simulator->set(PointIndex{99}, true).error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace adapters::modbus
