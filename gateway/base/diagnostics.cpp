@@ -1,5 +1,7 @@
 #include "gateway/base/diagnostics.hpp"
 
+#include "gateway/base/log.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <utility>
@@ -7,20 +9,23 @@
 namespace base {
 
 void Diagnostics::error(const SourceLoc& at, std::string_view what, std::string_view remedy) {
+    ++reported_;
     std::string place = at.file;
     if (at.line > 0) place += fmt::format(":{}:{}", at.line, at.column);
-    errors_.push_back({at, fmt::format("{}: {}; {}", place, what, remedy)});
+    Entry entry{at, printable(fmt::format("{}: {}; {}", place, what, remedy), most_text)};
+    if (errors_.size() < most)
+        errors_.insert(std::move(entry));
+    else
+        more_ = more_ || !errors_.contains(entry);
 }
 
 std::string Diagnostics::str() const {
-    auto sorted = errors_;
-    std::sort(sorted.begin(), sorted.end());
-    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
     std::string text;
-    for (const auto& entry : sorted) {
+    for (const auto& entry : errors_) {
         text += entry.text;
         text += '\n';
     }
+    if (more_) text += fmt::format("and more than these {} mistakes; mend them first\n", most);
     return text;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +19,14 @@ struct SourceLoc {
 /// A line reads `file:line:col: what; remedy`.
 class Diagnostics {
 public:
+    static constexpr std::size_t most = 1'000;       ///< different mistakes that are kept; of more only the fact
+    static constexpr std::size_t most_text = 2'000;  ///< bytes of one of them
+
+    /// Control characters in the text become \xNN, so that a mistake is one line and harmless to a terminal.
     void error(const SourceLoc& at, std::string_view what, std::string_view remedy);
-    bool ok() const { return errors_.empty(); }
-    std::size_t count() const { return errors_.size(); }
+    bool ok() const { return reported_ == 0; }
+    /// Calls of error(), whether told before or not: a caller sees by it whether something was reported meanwhile.
+    std::size_t count() const { return reported_; }
     /// Sorted by file, line and column; the same mistake is told once, however many devices share it.
     std::string str() const;
 
@@ -29,7 +36,9 @@ private:
         std::string text;
         friend auto operator<=>(const Entry&, const Entry&) = default;
     };
-    std::vector<Entry> errors_;
+    std::set<Entry> errors_;
+    std::size_t reported_ = 0;
+    bool more_ = false;  // than `most`
 };
 
 /// The candidate that `word` was probably meant to be, or "" when none is near.

@@ -57,15 +57,24 @@ Result<spdlog::level::level_enum> parse_level(std::string_view name) {
 
 std::string printable(std::string_view text, std::size_t most) {
     const bool cut = text.size() > most;
-    if (cut) text = text.substr(0, most);
+    if (cut) {
+        std::size_t end = most;  // not within a character of several bytes
+        while (end > 0 && most - end < 3 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+        text = text.substr(0, end);
+    }
     const bool clean = is_utf8(text);
     std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !clean)) {
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        // U+0080 to U+009F are control characters too; terminals obey them.
+        const bool c1 = clean && byte == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+        if (c1) {
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[++i]));
+        } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !clean)) {
             out += fmt::format("\\x{:02x}", byte);
         } else {
-            out += c;
+            out += text[i];
         }
     }
     if (cut) out += "...";
@@ -74,8 +83,12 @@ std::string printable(std::string_view text, std::size_t most) {
 
 void Once::warn(std::string_view key, std::string_view text) {
     constexpr std::size_t most = 256;
+    const std::string others = "(others)";
     auto entry = seen_.find(std::string(key));
-    if (entry == seen_.end()) entry = seen_.emplace(seen_.size() < most ? std::string(key) : std::string("(others)"), 0).first;
+    if (entry == seen_.end()) {
+        const bool room = seen_.size() - seen_.count(others) < most;
+        entry = seen_.emplace(room ? std::string(key) : others, 0).first;
+    }
     const std::uint64_t n = ++entry->second;
     if (n == 1) {
         log().warn("{}", text);

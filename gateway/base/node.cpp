@@ -195,8 +195,11 @@ std::optional<std::size_t> Fields::choice(std::string_view key, const std::vecto
         for (std::size_t i = 0; i < words.size(); ++i)
             if (words[i] == value->written()) return i;
     const auto near = nearest(value->written(), words);
-    error(key, fmt::format("'{}' cannot be '{}'", key, value->written()),
-          near.empty() ? fmt::format("write one of {}", fmt::join(words, ", ")) : fmt::format("did you mean '{}'?", near));
+    const bool shown = value->kind() == Node::Kind::text || !value->written().empty();
+    error(
+        key,
+        fmt::format("'{}' cannot be {}", key, shown ? fmt::format("'{}'", value->written()) : std::string(value->kind_name())),
+        near.empty() ? fmt::format("write one of {}", fmt::join(words, ", ")) : fmt::format("did you mean '{}'?", near));
     return std::nullopt;
 }
 
