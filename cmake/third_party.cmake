@@ -49,7 +49,7 @@ set(libcoap_cmake_options -DBUILD_SHARED_LIBS=OFF -DENABLE_DTLS=ON -DDTLS_BACKEN
   -DENABLE_SERVER_MODE=ON -DENABLE_OSCORE=ON -DENABLE_TCP=ON -DENABLE_ASYNC=ON -DWITH_EPOLL=OFF
   -DENABLE_THREAD_SAFE=OFF -DENABLE_Q_BLOCK=OFF -DENABLE_WS=OFF -DENABLE_AF_UNIX=OFF -DENABLE_PROXY_CODE=OFF
   -DWITH_OBSERVE_PERSIST=OFF -DENABLE_TESTS=OFF -DENABLE_EXAMPLES=OFF -DENABLE_DOCS=OFF -DMAX_LOGGING_LEVEL=8)
-set(third_party_flags "-O2 -g1 -fPIC")
+set(third_party_flags "-O2 -g1 -fPIC -DNDEBUG")
 
 # third_party_run(what COMMAND…): one step of the build; its output is shown only when it fails.
 function(third_party_run what)
@@ -157,6 +157,8 @@ function(third_party_build prefix)
 
   file(GLOB headers "${libcoap_source}/include/coap3/*.h" "${work}/libcoap-build/include/coap3/*.h")
   file(COPY ${headers} DESTINATION "${work}/install/include/coap3-build/coap3")
+  file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
+  file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
   file(COPY "${work}/libcoap-build/coap_config.h" DESTINATION "${work}/install/include/coap3-build")
   file(COPY "${libcoap_source}/COPYING" "${libcoap_source}/LICENSE" DESTINATION "${work}/install/share/licenses/libcoap")
   file(COPY "${mbedtls_source}/LICENSE" DESTINATION "${work}/install/share/licenses/mbedtls")
