@@ -27,6 +27,8 @@ public:
     bool ok() const { return reported_ == 0; }
     /// Calls of error(), whether told before or not: a caller sees by it whether something was reported meanwhile.
     std::size_t count() const { return reported_; }
+    /// How many str() tells.
+    std::size_t different() const { return errors_.size(); }
     /// Sorted by file, line and column; the same mistake is told once, however many devices share it.
     std::string str() const;
 

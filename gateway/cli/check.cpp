@@ -15,7 +15,7 @@ std::optional<Site> understand(const Options& options, boost::asio::io_context& 
     auto site = load_site(options.places, registry, loop, timers, random, diagnostics);
     if (site && diagnostics.ok()) return site;
     std::cerr << diagnostics.str()
-              << fmt::format("{} {}\n", diagnostics.count(), diagnostics.count() == 1 ? "mistake" : "mistakes");
+              << fmt::format("{} {}\n", diagnostics.different(), diagnostics.different() == 1 ? "mistake" : "mistakes");
     return std::nullopt;
 }
 

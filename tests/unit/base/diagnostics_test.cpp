@@ -36,6 +36,7 @@ TEST(Diagnostics, the_same_mistake_is_told_once_however_often_it_is_met) {
     for (int device = 0; device < 10'000; ++device) diagnostics.error({"em24.yaml", 3, 1}, "wrong", "mend it");
     diagnostics.error({"em24.yaml", 3, 1}, "wrong too", "mend it");
     EXPECT_EQ(diagnostics.str(), "em24.yaml:3:1: wrong too; mend it\nem24.yaml:3:1: wrong; mend it\n");
+    EXPECT_EQ(diagnostics.different(), 2U);
     EXPECT_EQ(diagnostics.count(), 10'001U) << "a caller sees that something was reported, again or not";
 }
 
