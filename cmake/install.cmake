@@ -1,12 +1,11 @@
 # What `cmake --install` lays out, and the Debian package (`cpack -G DEB` in the build folder).
 #
-#   bin/lwm2m-gateway
+#   bin/lwm2m-gateway                            (gateway/CMakeLists.txt)
 #   lib/<triplet>/lwm2m-gateway/adapters/*.so     (gateway_plugin)
 #   share/lwm2m-gateway/{profiles,schema,objects,gateway.yaml}
 #   lib/systemd/system, lib/sysusers.d, lib/tmpfiles.d, share/man/man8, share/doc/lwm2m-gateway
 set(share ${CMAKE_INSTALL_DATADIR}/lwm2m-gateway)
 
-install(TARGETS lwm2m-gateway RUNTIME)
 install(DIRECTORY mapping/profiles DESTINATION ${share} FILES_MATCHING PATTERN "*.yaml")
 foreach(folder schema objects)
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/config/${folder})
