@@ -62,6 +62,7 @@ struct Client::Impl {
             servers.try_emplace(server.account.id, server, config, clock, random);
             observer.set_default_periods(server.account.id, server.default_pmin, server.default_pmax);
         }
+        for (ServerConfig& server : config.servers) std::ranges::fill(server.account.key, std::uint8_t{0});
     }
 
     Server* find(ServerId id) {
@@ -135,7 +136,11 @@ void Client::Impl::answered(Server& server, Registration::Kind kind, const Resul
         observer.resume(server.peer.id);
     }
     serve_held(server);
-    advance(server);
+    // A failure is told while the transport takes its session down: what follows leaves in a later turn.
+    if (answer)
+        advance(server);
+    else
+        plan(server);
 }
 
 // The state as others see it: call-back, log. A server that stays away is told of once for each reason.
@@ -184,9 +189,11 @@ Client::Client(Transport& transport, ObjectTree& tree, base::Timers& timers, bas
 Client::~Client() = default;
 
 Result<void> Client::start() {
-    for (auto& [id, server] : impl_->servers)
-        if (auto opened = impl_->transport.open(server.settings.account); !opened)
-            return tl::unexpected(base::in(fmt::format("server '{}'", server.settings.account.name), opened.error()));
+    for (auto& [id, server] : impl_->servers) {
+        auto opened = impl_->transport.open(server.settings.account);
+        std::ranges::fill(server.settings.account.key, std::uint8_t{0});  // the transport has its own
+        if (!opened) return tl::unexpected(base::in(fmt::format("server '{}'", server.settings.account.name), opened.error()));
+    }
     for (auto& [id, server] : impl_->servers) {
         server.registration.start(impl_->timers.now());
         impl_->advance(server);

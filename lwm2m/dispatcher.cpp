@@ -268,7 +268,7 @@ Result<void> Dispatcher::read(const JobPtr& job) {
             if (auto checked = check_attributes(change->set, job->definition); !checked) return checked;
             job->own = change->set;
         }
-        job->observing = observer_.expect(job->peer->id, request.observation);
+        job->observing = request.observation != 0 && observer_.expect(job->peer->id, request.observation);
     } else if (request.observe == Observe::cancel) {
         if (request.observation != 0)
             observer_.cancel(job->peer->id, request.observation);

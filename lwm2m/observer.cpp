@@ -319,9 +319,12 @@ void Observer::finish_read(const Key& key, std::uint64_t serial, Result<std::vec
     if (!payload) {
         base::log().debug("notification of {} cannot be encoded: {}", target.str(), payload.error().message);
         watch->state.read_failed(now);
-    } else if (watch->state.read_done(digest_of(*payload), std::move(parts), now) && !accounts_[key.first].paused) {
-        notify(*watch, std::move(*payload));
-        return;
+    } else if (watch->state.read_done(digest_of(*payload), std::move(parts), now)) {
+        if (!accounts_[key.first].paused) {
+            notify(*watch, std::move(*payload));
+            return;
+        }
+        watch->state.touch();  // looked at again when the server is back
     }
     process(*watch);
 }

@@ -535,6 +535,20 @@ TEST_F(Observing, a_server_that_does_not_acknowledge_is_asked_by_an_update_and_t
     EXPECT_EQ(server.notified(), "");
     EXPECT_EQ(client->observations(), 2u);
 }
+TEST_F(Observing, a_whole_instance_that_changed_while_the_server_was_away_is_told_when_it_is_back) {
+    server.observes("/d01/3306/0", 7, json);
+    tree.hold();
+    reports(relay, true);
+    after(0s);
+    server.does_not_acknowledge(7);
+    tree.release();  // read for a notification that may not leave now
+    after(0s);
+    EXPECT_EQ(server.notified(), "");
+    server.hears();
+    server.answers(Code::changed);
+    EXPECT_EQ(server.notified(), R"(#7 2.05 [{"bn":"/d01/3306/0/","n":"5850","vb":true},{"n":"5851","v":50}])");
+    EXPECT_EQ(server.notified(), "");
+}
 TEST_F(Observing, a_server_that_is_gone_is_told_nothing_more) {
     starts_at(20);
     server.does_not_acknowledge(7);
@@ -542,6 +556,7 @@ TEST_F(Observing, a_server_that_is_gone_is_told_nothing_more) {
     server.hears();
     server.stays_silent();
     reports(temperature, 22.0);
+    after(0s);
     EXPECT_EQ(server.notified(), "");
     EXPECT_EQ(server.hears().substr(0, 8), "POST /rd");
     EXPECT_EQ(client->observations(), 0u);
@@ -680,6 +695,8 @@ TEST_F(Observing, is_bounded_for_each_server) {
     EXPECT_EQ(server.observes(temperature, 20'000), "2.05 22.1");
     EXPECT_FALSE(server.response().observing);
     EXPECT_EQ(client->observations(), lwm2m::Observer::most_per_server);
+    EXPECT_EQ(server.observes(temperature, 0), "2.05 22.1");  // the transport has no place for it
+    EXPECT_FALSE(server.response().observing);
     server.cancels(temperature, 5);
     server.observes(temperature, 20'000);
     EXPECT_TRUE(server.response().observing);
