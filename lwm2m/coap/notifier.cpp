@@ -66,8 +66,6 @@ ObservationId Notifier::of_message(std::uint16_t message) const {
 }
 
 void Notifier::reset() {
-    waiting_.clear();
-    waiting_of_.clear();
     outstanding_ = 0;
     sent_.fill({});
 }

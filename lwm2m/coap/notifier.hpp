@@ -21,7 +21,7 @@ public:
     ObservationId settle() { return std::exchange(outstanding_, 0); }
     /// Which observation a notification that was not confirmable belonged to: 0 for none.
     ObservationId of_message(std::uint16_t message) const;
-    /// Another session: what waits is dropped, the observations stay.
+    /// The session is gone. The observations stay, and what waits goes out over the next one, after our first request.
     void reset();
 
 private:

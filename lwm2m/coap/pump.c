@@ -60,7 +60,9 @@ static ssize_t write_datagram(coap_session_t *session, const uint8_t *data, size
     return (ssize_t)size;
 }
 
-void pump_adopt(coap_session_t *session) {
+void pump_adopt(coap_session_t *session, unsigned ack_timeout) {
+    session->ack_timeout.integer_part = (uint16_t)(ack_timeout / 1000);
+    session->ack_timeout.fractional_part = (uint16_t)(ack_timeout % 1000);
     int layer = session->proto == COAP_PROTO_DTLS ? COAP_LAYER_TLS : COAP_LAYER_SESSION;
     session->sock.lfunc[layer].l_write = write_datagram;
 }

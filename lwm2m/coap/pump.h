@@ -16,8 +16,9 @@ int pump_descriptor(const coap_session_t *session);
  * that nobody listens (ICMP; more may have arrived). The handlers may not release the session. */
 int pump_receive(coap_session_t *session, unsigned most);
 
-/* Call once after a session was made and before the first pump_receive(): from then on it sends through the pump. */
-void pump_adopt(coap_session_t *session);
+/* Call once after a session was made and before the first pump_receive(): from then on it sends through the pump.
+ * `ack_timeout`: milliseconds (RFC 7252 4.8); libcoap's own setter refuses less than a second. */
+void pump_adopt(coap_session_t *session, unsigned ack_timeout);
 
 /* Repeats what is due. Returns the milliseconds until it wants to be called again, 0: not before something is sent. */
 unsigned pump_due(coap_context_t *context);

@@ -27,6 +27,7 @@ struct Library {
     Library() {
         coap_startup();
         coap_set_log_handler(write_log);
+        coap_set_show_pdu_output(0);              // messages to the log, not to standard output
         coap_dtls_set_log_level(COAP_LOG_EMERG);  // Mbed TLS writes key material at its higher levels
     }
     ~Library() { coap_cleanup(); }
@@ -123,9 +124,8 @@ bool Session::open(const boost::asio::ip::udp::endpoint& server, const std::opti
     }
     if (session_ == nullptr) return false;
     coap_session_set_app_data(session_, this);
-    pump_adopt(session_);
+    pump_adopt(session_, static_cast<unsigned>(options_.ack_timeout.count()));
     coap_session_set_mtu(session_, largest_datagram);
-    coap_session_set_ack_timeout(session_, fixed_point(std::chrono::duration<double>(options_.ack_timeout).count()));
     coap_session_set_ack_random_factor(session_, fixed_point(options_.ack_random_factor));
     coap_session_set_max_retransmit(session_, options_.max_retransmit);
     const int socket = pump_descriptor(session_);

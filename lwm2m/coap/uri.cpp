@@ -3,7 +3,6 @@
 #include "gateway/base/log.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <charconv>
 #include <optional>
 
