@@ -78,6 +78,9 @@ std::string Secrets::remedy(std::string_view name, const base::Error& error) con
     switch (error.code) {
         case Errc::not_found:
             if (folders_.empty()) return "start with --secrets and a folder that holds a file of this name";
+            // What systemd shows there are copies: LoadCredential= in the unit says of what.
+            if (folders_.front().starts_with("/run/credentials/"))
+                return fmt::format("put it into /etc/lwm2m-gateway/secrets/{}, `chmod 600` that, and start the service again", name);
             return fmt::format("put it into {}/{} and `chmod 600` that", folders_.front(), name);
         case Errc::unauthorized: {
             struct stat status {};

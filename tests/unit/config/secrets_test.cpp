@@ -81,6 +81,12 @@ TEST(Secrets, a_missing_one_is_told_with_the_places_looked_at) {
               "the name of a secret has only a-z, 0-9 and . _ - and begins with a letter or digit; rename it");
 }
 
+TEST(Secrets, one_missing_under_systemd_is_asked_for_where_the_unit_takes_it_from) {
+    const Secrets secrets({"/run/credentials/lwm2m-gateway.service"});
+    EXPECT_EQ(key(secrets, "psk"), "no secret 'psk' in /run/credentials/lwm2m-gateway.service; put it into "
+                                   "/etc/lwm2m-gateway/secrets/psk, `chmod 600` that, and start the service again");
+}
+
 TEST(Secrets, a_file_that_others_may_use_is_refused) {
     SiteFolder folder;
     for (const unsigned mode : {0644U, 0640U, 0604U, 0620U, 0601U, 0660U}) {
