@@ -13,20 +13,6 @@ namespace {
 // How often a value is read back while a write or an `expect` waits for it.
 constexpr std::chrono::milliseconds read_back_pause{50};
 
-bool same(const adapters::Scalar& a, const adapters::Scalar& b) {
-    if (a == b) return true;
-    // A device's unsigned register and the signed number that was written to it are the same bits only if both fit.
-    const auto number = [](const adapters::Scalar& s) -> std::optional<double> {
-        if (const auto* v = std::get_if<bool>(&s)) return *v ? 1 : 0;
-        if (const auto* v = std::get_if<std::int64_t>(&s)) return static_cast<double>(*v);
-        if (const auto* v = std::get_if<std::uint64_t>(&s)) return static_cast<double>(*v);
-        if (const auto* v = std::get_if<double>(&s)) return *v;
-        return std::nullopt;
-    };
-    const auto x = number(a);
-    return x && x == number(b);
-}
-
 }  // namespace
 
 struct Broker::Flight {
@@ -177,7 +163,7 @@ void Broker::verify(std::shared_ptr<Writing> writing) {
                   const auto& name = its.info->type->points[writing->point].name;
                   const bool got = values.size() == 1 && values[0].has_value();
                   if (got) intake_.value(writing->device, writing->point, *values[0], timers_.wall());
-                  if (got && same(*values[0], writing->value)) {
+                  if (got && mapping::same(*values[0], writing->value)) {
                       guard_.written(writing->device, writing->point);
                       writing->done({});
                       return;
@@ -247,7 +233,7 @@ void Broker::step(std::shared_ptr<Acting> acting) {
         links_.driver(acting->device)
             .read(device.spec->number, {expect.index}, std::min(acting->deadline, timers_.now() + request_limit),
                   [this, acting, what, equals = expect.equals](adapters::Adapter::Values values) {
-                      if (values.size() == 1 && values[0] && same(*values[0], equals)) {
+                      if (values.size() == 1 && values[0] && mapping::same(*values[0], equals)) {
                           acting->expect_until = {};
                           ++acting->next;
                           step(acting);

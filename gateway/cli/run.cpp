@@ -51,7 +51,7 @@ int run(const Options& options) {
     auto state = StateStore::open(options.places.state);
     if (site && state) check_prefixes(*site, *state, diagnostics);
     if (!site || !diagnostics.ok()) {
-        std::cerr << diagnostics.str() << fmt::format("{} mistakes; nothing was started\n", diagnostics.count());
+        std::cerr << diagnostics.str() << fmt::format("{} mistakes; nothing was started\n", diagnostics.different());
         return 1;
     }
     if (!state) {
@@ -65,7 +65,7 @@ int run(const Options& options) {
             base::log().warn("server '{}': security is off (nosec), as gateway.yaml says", server.name);
     base::log().info("lwm2m-gateway {} as '{}'", options.version, site->config.endpoint);
 
-    lwm2m::coap::CoapTransport transport(loop, timers, random, {});
+    lwm2m::coap::CoapTransport transport(loop.get_executor(), timers, random);
     App app(std::move(*site), std::move(*state), transport, timers, random, options.version);
 
     bool stopping = false, again = false;
