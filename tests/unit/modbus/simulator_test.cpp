@@ -1,6 +1,7 @@
 #include "tests/unit/modbus/peers.hpp"
 #include "tests/unit/modbus/stage.hpp"
 
+#include <dlfcn.h>
 #include <boost/asio/write.hpp>
 
 namespace adapters::modbus {
@@ -129,6 +130,29 @@ TEST(Simulator, SetTakesOnlyWhatThePointCanHold) {
     EXPECT_EQ(bench.simulator->set(bench.temperature, std::int64_t{40000}).error().code, Errc::bad_request);
     EXPECT_EQ(bench.simulator->set(bench.relay, std::string("on")).error().code, Errc::bad_request);
     EXPECT_EQ(bench.simulator->set(PointIndex{99}, true).error().code, Errc::not_found);
+}
+
+TEST(Plugin, IsLoadedByItsOneSymbolAndPlaysItsOwnDevices) {
+    void* plugin = ::dlopen(MODBUS_PLUGIN, RTLD_NOW | RTLD_LOCAL);
+    ASSERT_NE(plugin, nullptr) << ::dlerror();
+    const auto* exported = static_cast<const Descriptor*>(::dlsym(plugin, "lwm2m_gateway_adapter"));
+    ASSERT_NE(exported, nullptr);
+    EXPECT_EQ(exported->api, adapter_api);
+    EXPECT_STREQ(exported->build, adapter_build);
+    EXPECT_STREQ(exported->name, "modbus");
+    Stage stage("modbus: tcp://192.0.2.1");
+    base::Diagnostics diagnostics;
+    const auto link = config::read_yaml("modbus: tcp://192.0.2.10", "gateway.yaml", diagnostics).value();
+    Fields fields(link, "link", diagnostics);
+    stage.adapter = exported->create(stage.io.get_executor(), stage.timers, stage.random, fields);
+    EXPECT_EQ(stage.adapter->where(), "tcp 192.0.2.10:502");
+    const ShapeId shape = stage.shape();
+    const auto point = stage.point(shape, "at: holding:1").value();
+    const DeviceId meter = stage.device(shape, "unit: 1").value();
+    const auto simulator = exported->simulate(stage.io.get_executor(), *stage.adapter, meter, "127.0.0.1:0", nullptr);
+    ASSERT_NE(simulator, nullptr);
+    EXPECT_TRUE(simulator->set(point, std::int64_t{7}));
+    EXPECT_TRUE(simulator->start());
 }
 
 }  // namespace
