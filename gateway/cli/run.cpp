@@ -10,6 +10,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <iostream>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace gateway::cli {
 
@@ -67,6 +70,9 @@ int run(const Options& options) {
 
     lwm2m::coap::CoapTransport transport(loop.get_executor(), timers, random);
     App app(std::move(*site), std::move(*state), transport, timers, random, options.version);
+#ifdef __GLIBC__
+    malloc_trim(0);  // reading and compiling took more than running will
+#endif
 
     bool stopping = false, again = false;
     const auto stop = [&](const char* why) {
