@@ -1,4 +1,4 @@
-#include "stage.hpp"
+#include "tests/unit/codec/stage.hpp"
 
 using namespace stage;
 
