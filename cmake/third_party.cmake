@@ -24,7 +24,9 @@ set(mbedtls_releases
   "3.6.6|pool/main/m/mbedtls/mbedtls_3.6.6.orig.tar.bz2|8fb65fae8dcae5840f793c0a334860a411f884cc537ea290ce1c52bb64ca007a"
   "3.6.7|pool/main/m/mbedtls/mbedtls_3.6.7.orig.tar.bz2|a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6")
 set(libcoap_releases
-  "4.3.5|pool/main/libc/libcoap3/libcoap3_4.3.5.orig.tar.bz2|a332b682ceacef4c3130b2fb17851db02020c3f64b8a562c1ffd8d9b8a9320d4")
+  "4.3.5|pool/main/libc/libcoap3/libcoap3_4.3.5.orig.tar.bz2|a332b682ceacef4c3130b2fb17851db02020c3f64b8a562c1ffd8d9b8a9320d4"
+  # Debian 12's own, which will stay for longest. Serves, with the losses that are told below.
+  "4.3.1|pool/main/libc/libcoap3/libcoap3_4.3.1.orig.tar.bz2|7c3601c3235d5d7aea4118c79f6ed3a186da7802bf944e3449128e5b312adfe3")
 
 # Appended to Mbed TLS's own configuration before it is built: a configuration that only one side sees would change
 # the layout of its structures. Which suites are offered can be said nowhere else (OMA Transport 1.2 5.2.9: CCM_8, no CBC).
@@ -157,8 +159,12 @@ function(third_party_build prefix)
 
   file(GLOB headers "${libcoap_source}/include/coap3/*.h" "${work}/libcoap-build/include/coap3/*.h")
   file(COPY ${headers} DESTINATION "${work}/install/include/coap3-build/coap3")
-  file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
-  file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
+  if(EXISTS "${libcoap_source}/include/oscore")
+    file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
+  endif()
+  if(EXISTS "${libcoap_source}/include/oscore")
+    file(COPY "${libcoap_source}/include/oscore" DESTINATION "${work}/install/include/coap3-build")
+  endif()
   file(COPY "${work}/libcoap-build/coap_config.h" DESTINATION "${work}/install/include/coap3-build")
   file(COPY "${libcoap_source}/COPYING" "${libcoap_source}/LICENSE" DESTINATION "${work}/install/share/licenses/libcoap")
   file(COPY "${mbedtls_source}/LICENSE" DESTINATION "${work}/install/share/licenses/mbedtls")
@@ -170,7 +176,7 @@ endfunction()
 # third_party_libcoap(out): the prefix, built if it must be.
 function(third_party_libcoap out)
   if(LIBCOAP_PREFIX)
-    foreach(part lib/libmbedcrypto.a include/coap3-build/coap_config.h)
+    foreach(part versions lib/libmbedcrypto.a include/coap3-build/coap_config.h)
       if(NOT EXISTS "${LIBCOAP_PREFIX}/${part}")
         message(FATAL_ERROR "LIBCOAP_PREFIX: ${LIBCOAP_PREFIX} has no ${part}; name an installation made by cmake/third_party.cmake, or leave the option out")
       endif()
@@ -199,6 +205,11 @@ function(third_party_libcoap out)
 endfunction()
 
 third_party_libcoap(libcoap_prefix)
+file(STRINGS "${libcoap_prefix}/versions" libcoap_versions)
+if(libcoap_versions MATCHES "libcoap 4\\.3\\.1")
+  message(WARNING "libcoap 4.3.1 instead of 4.3.5: no DTLS Connection ID (a new address means a new handshake), no OSCORE; "
+    "a server that resets a notification which needs no confirmation, or ends its DTLS session, is noticed late")
+endif()
 find_library(LIBCOAP_LIBRARY NAMES coap-3 PATHS "${libcoap_prefix}/lib" NO_DEFAULT_PATH NO_CACHE REQUIRED)
 foreach(library mbedcrypto mbedx509 mbedtls)
   add_library(${library} STATIC IMPORTED)

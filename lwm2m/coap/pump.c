@@ -5,7 +5,8 @@
 
 /* What libcoap itself is built with. It marks the public functions as not to be called from within; we may. */
 #define COAP_API
-#include <coap3/coap_libcoap_build.h>
+#include "coap_config.h"
+#include <coap3/coap_internal.h>
 
 #include <errno.h>
 #include <mbedtls/platform_util.h>
@@ -60,11 +61,23 @@ static ssize_t write_datagram(coap_session_t *session, const uint8_t *data, size
     return (ssize_t)size;
 }
 
+#if LIBCOAP_VERSION < 4003002
+static ssize_t write_to_socket(coap_socket_t *socket, const coap_session_t *session, const uint8_t *data, size_t size) {
+    (void)session;
+    return write_datagram(socket->session, data, size);
+}
+#endif
+
 void pump_adopt(coap_session_t *session, unsigned ack_timeout) {
     session->ack_timeout.integer_part = (uint16_t)(ack_timeout / 1000);
     session->ack_timeout.fractional_part = (uint16_t)(ack_timeout % 1000);
+#if LIBCOAP_VERSION < 4003002
+    session->sock.session = session;
+    session->context->network_send = write_to_socket;
+#else
     int layer = session->proto == COAP_PROTO_DTLS ? COAP_LAYER_TLS : COAP_LAYER_SESSION;
     session->sock.lfunc[layer].l_write = write_datagram;
+#endif
 }
 
 int pump_descriptor(const coap_session_t *session) {

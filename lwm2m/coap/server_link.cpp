@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/post.hpp>
 
 namespace lwm2m::coap {
 
@@ -110,7 +111,7 @@ bool ServerLink::connect_next() {
         }
         session_ = std::make_shared<Session>(executor_, context_, options_, static_cast<Session::Owner&>(*this));
         if (session_->open(*current_address_, security)) {
-            guard();
+            if (!session_->connected()) guard();
             give_turn();
             return true;
         }
@@ -244,10 +245,20 @@ bool ServerLink::send(Pdu pdu) { return session_ && session_->send(std::move(pdu
 void ServerLink::ask_turn() { give_turn(); }
 
 void ServerLink::give_turn() {
-    if (giving_ || !session_ || session_->outstanding()) return;
+    if (giving_) {  // what failed to be sent led to something else to send: not from within
+        if (!std::exchange(again_, true)) {
+            asio::post(executor_, [weak = weak_from_this()] {
+                const auto self = weak.lock();
+                if (!self) return;
+                self->again_ = false;
+                self->give_turn();
+            });
+        }
+        return;
+    }
+    if (!session_ || session_->outstanding()) return;
     giving_ = true;
     sender_ = Part::none;
-    // Set before the call: sending may end in a failure that is told at once.
     if (responder_->send_next())
         sender_ = Part::responder;
     else if (uplinks_.send_next())

@@ -74,7 +74,7 @@ private:
 
     std::shared_ptr<Session> session_;
     std::uint64_t attempt_ = 0;  // an answer of the resolver to an earlier one is void
-    bool resolving_ = false, proven_ = false, giving_ = false;
+    bool resolving_ = false, proven_ = false, giving_ = false, again_ = false;
     std::vector<Address> addresses_;
     std::size_t next_address_ = 0;
     std::optional<Address> current_address_, good_address_;

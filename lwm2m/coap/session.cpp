@@ -14,11 +14,25 @@ namespace {
 constexpr unsigned burst = 32;  // datagrams before other work of the loop gets its turn; two bursts at most
 constexpr unsigned largest_datagram = 1472;
 
+// Levels are those of syslog, under names that differ between libcoap's versions.
+constexpr auto log_emergency = static_cast<coap_log_t>(0), log_warning = static_cast<coap_log_t>(4),
+               log_debug = static_cast<coap_log_t>(7);
+
+#if LIBCOAP_VERSION < 4003002  // Debian 12's 4.3.1: no Connection ID, and /.well-known/core is libcoap's own
+constexpr int whole_tree = 0;
+void offer_connection_id(coap_dtls_cpsk_t&) {}
+constexpr bool refuses_bad_answer(coap_nack_reason_t) { return false; }
+#else
+constexpr int whole_tree = COAP_RESOURCE_HANDLE_WELLKNOWN_CORE;
+void offer_connection_id(coap_dtls_cpsk_t& psk) { psk.use_cid = 1; }
+constexpr bool refuses_bad_answer(coap_nack_reason_t reason) { return reason == COAP_NACK_BAD_RESPONSE; }
+#endif
+
 void write_log(coap_log_t level, const char* message) {
     std::string_view text(message);
     while (text.ends_with('\n')) text.remove_suffix(1);
     // A reset is an alert to libcoap, a lost datagram a warning: everyday things. What matters we say ourselves.
-    const auto to = level <= COAP_LOG_WARN ? spdlog::level::debug : spdlog::level::trace;
+    const auto to = level <= log_warning ? spdlog::level::debug : spdlog::level::trace;
     if (base::log().should_log(to)) base::log().log(to, "libcoap: {}", base::printable(text, 500));
 }
 
@@ -27,8 +41,8 @@ struct Library {
     Library() {
         coap_startup();
         coap_set_log_handler(write_log);
-        coap_set_show_pdu_output(0);              // messages to the log, not to standard output
-        coap_dtls_set_log_level(COAP_LOG_EMERG);  // Mbed TLS writes key material at its higher levels
+        coap_set_show_pdu_output(0);             // messages to the log, not to standard output
+        coap_dtls_set_log_level(log_emergency);  // Mbed TLS writes key material at its higher levels
     }
     ~Library() { coap_cleanup(); }
 };
@@ -58,15 +72,15 @@ coap_fixed_point_t fixed_point(double number) {
 
 Context make_context() {
     static const Library library;
-    coap_set_log_level(base::log().should_log(spdlog::level::trace)   ? COAP_LOG_DEBUG
-                       : base::log().should_log(spdlog::level::debug) ? COAP_LOG_WARN
-                                                                      : COAP_LOG_EMERG);
+    coap_set_log_level(base::log().should_log(spdlog::level::trace)   ? log_debug
+                       : base::log().should_log(spdlog::level::debug) ? log_warning
+                                                                      : log_emergency);
     coap_context_t* const raw = coap_new_context(nullptr);
     if (raw == nullptr) return nullptr;
     Context context(raw, &coap_free_context);
     // Never COAP_BLOCK_USE_LIBCOAP: a first block without Size1 ends 4.3.5. Blocks are joined in blockwise.cpp.
     coap_context_set_block_mode(context.get(), 0);
-    coap_resource_t* everything = coap_resource_unknown_init2(&on_request, COAP_RESOURCE_HANDLE_WELLKNOWN_CORE);
+    coap_resource_t* everything = coap_resource_unknown_init2(&on_request, whole_tree);
     if (everything == nullptr) return nullptr;
     for (const coap_request_t method : {COAP_REQUEST_GET, COAP_REQUEST_POST, COAP_REQUEST_PUT, COAP_REQUEST_DELETE,
                                         COAP_REQUEST_FETCH, COAP_REQUEST_PATCH, COAP_REQUEST_IPATCH})
@@ -113,7 +127,7 @@ bool Session::open(const boost::asio::ip::udp::endpoint& server, const std::opti
     if (security) {
         coap_dtls_cpsk_t psk{};
         psk.version = COAP_DTLS_CPSK_SETUP_VERSION;
-        psk.use_cid = 1;  // RFC 9146: the session outlives a change of our address
+        offer_connection_id(psk);  // RFC 9146: the session outlives a change of our address
         std::string name = security->name;
         psk.client_sni = name.empty() ? nullptr : name.data();
         psk.psk_info.identity = {security->identity.size(), reinterpret_cast<const std::uint8_t*>(security->identity.data())};
@@ -252,12 +266,12 @@ bool Session::handle_answer(const coap_pdu_t* answer) {
 }
 
 void Session::handle_failure(coap_nack_reason_t reason, std::uint16_t message) {
+    if (reason == COAP_NACK_RST || refuses_bad_answer(reason)) {
+        if (outstanding_ == message) outstanding_.reset();
+        owner_.on_reset(message);
+        return;
+    }
     switch (reason) {
-        case COAP_NACK_RST:
-        case COAP_NACK_BAD_RESPONSE:
-            if (outstanding_ == message) outstanding_.reset();
-            owner_.on_reset(message);
-            return;
         case COAP_NACK_ICMP_ISSUE: refused_ = true; return;
         case COAP_NACK_TOO_MANY_RETRIES: ending_ = End::unreachable; return;
         default: ending_ = connected_ ? End::closed : End::handshake_failed; return;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <boost/asio/io_context.hpp>
+#include <coap3/coap.h>
 #include <deque>
 #include <functional>
 
@@ -116,6 +117,9 @@ inline lwm2m::Uplink register_uplink(const std::string& links = "</1/0>,</3/0>")
     uplink.payload.assign(links.begin(), links.end());
     return uplink;
 }
+
+/// False with Debian 12's libcoap 4.3.1, which cannot do some things (cmake/third_party.cmake).
+constexpr bool full_libcoap = LIBCOAP_VERSION >= 4003002;
 
 class Stage : public ::testing::Test {
 protected:
