@@ -69,9 +69,13 @@ Result<Decoded> Collector::finish() {
         if (const auto order = *a.target <=> *b.target; order != 0) return order < 0;
         return a.at < b.at;
     });
-    const auto twice = std::adjacent_find(keys.begin(), keys.end(),
-                                          [](const Key& a, const Key& b) { return *a.target == *b.target && a.at == b.at; });
-    if (twice != keys.end()) return fail(Errc::bad_request, fmt::format("{} is there twice", twice->target->str()));
+    for (std::size_t i = 1; i < keys.size(); ++i) {
+        const Target& above = *keys[i - 1].target;
+        const Target& below = *keys[i].target;
+        if (!above.covers(below) || (above == below && keys[i - 1].at != keys[i].at)) continue;
+        if (above == below) return fail(Errc::bad_request, fmt::format("{} is there twice", above.str()));
+        return fail(Errc::bad_request, fmt::format("{} has a value and instances", above.str()));
+    }
     return std::move(decoded_);
 }
 

@@ -24,7 +24,7 @@ public:
     /// SenML-ETCH null: only a resource instance can be removed (OMA Core 1.2 7.5.6).
     Result<void> remove(Target target);
     void without_instance() { decoded_.no_instance = true; }
-    /// Refuses a target that is there twice (at the same time).
+    /// Refuses a target that is there twice (at the same time), and a resource with a value and with instances.
     Result<Decoded> finish();
 
 private:

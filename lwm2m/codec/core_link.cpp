@@ -66,8 +66,8 @@ private:
         link.target = rest_.substr(0, end);
         for (const char c : link.target)
             if (static_cast<unsigned char>(c) <= ' ' || c == 127) return wrong("blank or control character in a link");
-        if (link.target.size() > 1 && link.target.back() == '/')
-            link.target.pop_back();  // printed so in examples of the standard
+        // One trailing slash, as examples of the standard print it.
+        if (link.target.size() > 1 && link.target.ends_with('/') && !link.target.ends_with("//")) link.target.pop_back();
         rest_.remove_prefix(end + 1);
         while (take(';')) {
             auto attribute = this->attribute();

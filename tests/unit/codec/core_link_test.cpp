@@ -55,6 +55,7 @@ TEST(LinkFormat, reads_the_examples_of_the_standard) {
 TEST(LinkFormat, forgives_white_space_and_one_trailing_slash) {  // core digest 10
     EXPECT_EQ(said("</3/>, </4/0>,\r\n\t</5> "), "/3 | /4/0 | /5");
     EXPECT_EQ(said("</>"), "/");
+    EXPECT_EQ(said("</3//>"), "/3//");
     EXPECT_EQ(said("</3>;a=\"x\\\"y\\\\\";b"), "/3 a=x\"y\\ b=");
 }
 

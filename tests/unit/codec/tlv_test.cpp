@@ -171,14 +171,15 @@ TEST(Tlv, that_is_malformed_is_refused) {  // CORE-147
                     "c2040001",  // booleans
                     "c100ff",    // a string that is not UTF-8
                     "c3 07 000042",
-                    "c507 0000420000",   // links of 3 and 5 octets
-                    "c10105c10106",      // twice the same
-                    "410001",            // a resource instance outside of its resource
-                    "85640303c10105",    // an instance in a resource
-                    "8301c10105",        // a resource in a resource
-                    "0500 0303c10105",   // an instance in an instance
-                    "e1ffff05",          // id 65535
-                    "dfff01ffffff05"});  // a length that runs over the end
+                    "c507 0000420000",    // links of 3 and 5 octets
+                    "c16405 8364410005",  // a resource with a value and with instances
+                    "c10105c10106",       // twice the same
+                    "410001",             // a resource instance outside of its resource
+                    "85640303c10105",     // an instance in a resource
+                    "8301c10105",         // a resource in a resource
+                    "0500 0303c10105",    // an instance in an instance
+                    "e1ffff05",           // id 65535
+                    "dfff01ffffff05"});   // a length that runs over the end
     expect_refused(tlv, "/4242/0/1", {"c10205", "830241 0005", "0303c10105"});
     expect_refused(tlv, "/4242/0/100/0", {"410105", "8364 410105"});
     expect_refused(tlv, "/4242", {"c10105 0303c10105", "0303c10105c10105", "410005", "0303c10105 0303c10106"});
