@@ -8,6 +8,10 @@
 #include "coap_config.h"
 #include <coap3/coap_internal.h>
 
+#ifndef COAP_RESOURCE_HANDLE_WELLKNOWN_CORE /* 4.3.1, whose version number is no number */
+#define WITHOUT_LAYERS
+#endif
+
 #include <errno.h>
 #include <mbedtls/platform_util.h>
 #include <string.h>
@@ -61,7 +65,7 @@ static ssize_t write_datagram(coap_session_t *session, const uint8_t *data, size
     return (ssize_t)size;
 }
 
-#if LIBCOAP_VERSION < 4003002
+#ifdef WITHOUT_LAYERS
 static ssize_t write_to_socket(coap_socket_t *socket, const coap_session_t *session, const uint8_t *data, size_t size) {
     (void)session;
     return write_datagram(socket->session, data, size);
@@ -71,7 +75,7 @@ static ssize_t write_to_socket(coap_socket_t *socket, const coap_session_t *sess
 void pump_adopt(coap_session_t *session, unsigned ack_timeout) {
     session->ack_timeout.integer_part = (uint16_t)(ack_timeout / 1000);
     session->ack_timeout.fractional_part = (uint16_t)(ack_timeout % 1000);
-#if LIBCOAP_VERSION < 4003002
+#ifdef WITHOUT_LAYERS
     session->sock.session = session;
     session->context->network_send = write_to_socket;
 #else

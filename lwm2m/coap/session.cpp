@@ -18,7 +18,7 @@ constexpr unsigned largest_datagram = 1472;
 constexpr auto log_emergency = static_cast<coap_log_t>(0), log_warning = static_cast<coap_log_t>(4),
                log_debug = static_cast<coap_log_t>(7);
 
-#if LIBCOAP_VERSION < 4003002  // Debian 12's 4.3.1: no Connection ID, and /.well-known/core is libcoap's own
+#ifndef COAP_RESOURCE_HANDLE_WELLKNOWN_CORE  // Debian 12's 4.3.1: no Connection ID, and /.well-known/core is libcoap's own
 constexpr int whole_tree = 0;
 void offer_connection_id(coap_dtls_cpsk_t&) {}
 constexpr bool refuses_bad_answer(coap_nack_reason_t) { return false; }

@@ -5,11 +5,11 @@
 #include "tests/unit/coap/coap_message.hpp"
 
 #include <arpa/inet.h>
+#include <coap3/coap.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <boost/asio/io_context.hpp>
-#include <coap3/coap.h>
 #include <deque>
 #include <functional>
 
@@ -119,7 +119,11 @@ inline lwm2m::Uplink register_uplink(const std::string& links = "</1/0>,</3/0>")
 }
 
 /// False with Debian 12's libcoap 4.3.1, which cannot do some things (cmake/third_party.cmake).
-constexpr bool full_libcoap = LIBCOAP_VERSION >= 4003002;
+#ifdef COAP_RESOURCE_HANDLE_WELLKNOWN_CORE
+constexpr bool full_libcoap = true;
+#else
+constexpr bool full_libcoap = false;
+#endif
 
 class Stage : public ::testing::Test {
 protected:

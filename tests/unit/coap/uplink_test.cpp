@@ -203,7 +203,10 @@ TEST_F(UplinkTest, AServerMayAskForSmallerBlocks) {  // TRANS-021
     send(register_uplink(links));
     auto asked = receive();
     ASSERT_TRUE(asked);
-    reply(wire::ack(*asked, code(4, 13)).block(wire::block1, 0, true, 256));
+    reply(wire::ack(*asked, code(2, 31)).block(wire::block1, 0, true, 1024));
+    asked = receive();
+    ASSERT_TRUE(asked);
+    reply(wire::ack(*asked, code(4, 13)).block(wire::block1, 1, true, 256));  // from the beginning again
     std::string got;
     for (std::uint32_t i = 0; got.size() < links.size(); ++i) {
         asked = receive();
