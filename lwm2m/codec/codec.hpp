@@ -24,13 +24,18 @@ struct Content {
 bool can_encode(ContentFormat);  // 0 42 60 110 112 320 322 11542 11544
 bool can_decode(ContentFormat);
 
-/// Errc::not_acceptable: this format cannot say it (text for an instance, opaque for a number).
+/// Errc::not_acceptable: this format cannot say it (text for an instance, opaque for a number). Entries without a value
+/// are left out, in JSON also NaN and infinity; TLV and LwM2M CBOR say the last of several values of one target.
 /// Times go into SenML only, and only with `with_time` (notifications and Send, gateway digest 8).
 Result<Bytes> encode(ContentFormat, const Content&, const Lookup&, bool with_time = false);
 
 /// Values with full targets. `base`: what the request named; names without its prefix get it, another prefix is
 /// Errc::bad_request (gateway digest 8). Values are coerced to their definition; Errc::bad_request when they cannot be.
 /// Text, opaque and CBOR carry no names: the base must be a resource or resource instance.
+/// A base without prefix and path is that of a composite request: then every tree may be named. A value that is not at
+/// or below the base, a resource with a value and with instances, NaN and infinity are Errc::bad_request too.
+/// Times (SenML) are base time plus time as said; relative ones (below 2^28 s) are handed on as they stand, since there is
+/// no clock here. The same target may come again with another time.
 /// Duplicate targets, bad UTF-8, trailing bytes, nesting over 8, over 10,000 records: Errc::bad_request.
 /// Create: with base an object and no instance in the payload (plain TLV resources, instance 65535 in LwM2M CBOR)
 /// the entries come with instance 0 and `no_instance` is set.
