@@ -111,6 +111,7 @@ TEST(YamlReader, tells_every_loose_scalar_with_what_to_write) {
         bad("a: 1:30\nb: 20:30:59.5\n"),
         "f.yaml:1:4: '1:30' is a number of base 60 to some tools and text to others; write \"1:30\" in quotes\n"
         "f.yaml:2:4: '20:30:59.5' is a number of base 60 to some tools and text to others; write \"20:30:59.5\" in quotes\n");
+    EXPECT_EQ(good("a: 1:75\nb: 1:2:x\nc: 192.0.2.1:502\n"), R"({a: "1:75", b: "1:2:x", c: "192.0.2.1:502"})") << "no base 60";
     EXPECT_EQ(bad("a: .inf\nb: -.INF\nc: .NaN\n"),
               "f.yaml:1:4: '.inf' is no number that a device could have; write a number, or \".inf\" in quotes for the text\n"
               "f.yaml:2:4: '-.INF' is no number that a device could have; write a number, or \"-.INF\" in quotes for the text\n"
