@@ -207,7 +207,9 @@ inline Bytes good_answer(const Bytes& request) {
         }
         if (request[7] <= 2) pdu.resize(2U + pdu[1], 0xFF);
     }
-    Bytes adu(request.begin(), request.begin() + 7);
+    Bytes adu;
+    adu.reserve(7 + pdu.size());
+    adu.assign(request.begin(), request.begin() + 7);
     adu[5] = static_cast<std::uint8_t>(pdu.size() + 1);
     adu.insert(adu.end(), pdu.begin(), pdu.end());
     return adu;
