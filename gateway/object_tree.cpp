@@ -229,9 +229,14 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
     const EndDevice& device = devices_.at(d);
     const auto [first, last] = device.info->range(target.path);
     std::vector<PointNumber> wanted;
+    bool stored = false;
     for (std::size_t i = first; i < last; ++i)
-        if (const auto point = needed_point(device.info->type->resources[i]); point && !broker_.fresh(d, *point))
-            wanted.push_back(*point);
+        if (const auto point = needed_point(device.info->type->resources[i])) {
+            if (broker_.fresh(d, *point))
+                stored = true;
+            else
+                wanted.push_back(*point);
+        }
 
     const bool single = target.path.level() >= Level::resource;
     if (wanted.empty()) {
@@ -247,7 +252,12 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
         done(std::move(entries));
         return;
     }
-    if (const auto up = links_.available(d); !up && (single || !device.info->type->health.keep_value_offline)) {
+    // A device that does not answer is probed at its own pace, not at that of those who ask for it: each try costs its
+    // neighbours a time-out.
+    const bool resting = device.presence == Presence::offline && timers_.now() < device.next_try;
+    const auto up =
+        resting ? Result<void>(fail(Errc::offline, fmt::format("'{}' is away", device.spec->id))) : links_.available(d);
+    if (!up && (single || !device.info->type->health.keep_value_offline)) {
         done(tl::unexpected(up.error()));
         return;
     } else if (!up) {
@@ -259,9 +269,9 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
     }
     std::sort(wanted.begin(), wanted.end());
     wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-    broker_.refresh(d, wanted, [this, d, target, single, done = std::move(done)](std::vector<Result<void>> results) {
+    broker_.refresh(d, wanted, [this, d, target, single, stored, done = std::move(done)](std::vector<Result<void>> results) {
         const EndDevice& its = devices_.at(d);
-        bool any = false;
+        bool any = stored;
         const base::Error* error = nullptr;
         for (const auto& result : results) {
             if (result)

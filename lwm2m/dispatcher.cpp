@@ -172,6 +172,10 @@ void Dispatcher::Job::answer(Response response) {
 void Dispatcher::Job::refuse(const Error& error) {
     Response response{code_of(error.code)};
     if (response.code == Code::service_unavailable) response.max_age = error.code == Errc::busy ? retry_busy : retry_offline;
+    if (response.code == Code::bad_request) {  // RFC 7252 5.5.2: the limit that was passed, for the one who typed it
+        const auto why = base::printable(error.message);
+        response.payload.assign(why.begin(), why.end());
+    }
     if (auto& log = base::log(); log.should_log(spdlog::level::debug))
         log.debug("{} of {}: {}", str(response.code), base::printable(target.str()), base::printable(error.message));
     answer(std::move(response));

@@ -175,7 +175,7 @@ private:
     static std::string text_of(const lwm2m::Response& response) {
         std::string text = lwm2m::str(response.code);
         for (const auto& segment : response.location) text += " /" + segment;
-        if (response.payload.empty()) return text;
+        if (response.payload.empty() || response.code >= lwm2m::Code::bad_request) return text;  // a diagnostic is for people
         const auto format = response.content_format.value_or(0);
         const bool readable = format == 0 || format == 40 || format == 110;
         return text + ' ' + (readable ? std::string(base::as_text(response.payload)) : base::to_hex(response.payload));

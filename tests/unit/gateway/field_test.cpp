@@ -158,6 +158,20 @@ TEST(Read, OfADeadDeviceTellsTheTimeoutAndLaterThatItIsAway) {
     EXPECT_EQ(field.read("/dev0/3303/0/5700"), error(Errc::offline));
 }
 
+TEST(Read, OfADeviceThatIsAwayDoesNotAskItAgainAndAgain) {
+    Field field;
+    field.bus().failing[0] = {Errc::timeout, "no answer within 1s"};
+    field.start();
+    field.after(2s);
+    EXPECT_EQ(field.devices.at(0).presence, Presence::offline);
+    field.bus().reads.clear();
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(field.read("/dev0/3303/0/5700"), error(Errc::offline));
+    EXPECT_TRUE(field.bus().reads.empty());
+    field.bus().failing.clear();
+    field.after(3s);  // its own next try
+    EXPECT_NE(field.read("/dev0/3303/0/5700"), error(Errc::offline));
+}
+
 TEST(Read, OfAnOfflineDeviceGivesTheLastValueMarked) {
     Field field;
     field.start();

@@ -155,6 +155,9 @@ TEST_F(Operations, what_a_device_says_becomes_the_code_of_the_table) {
         EXPECT_EQ(server.writes("PUT /d01/3306/0/5850", "1"), answer);
         EXPECT_EQ(server.asks("POST /d01/3303/0/5605"), answer);
     }
+    tree.fail("d01", Errc::bad_request);  // RFC 7252 5.5.2: and a bad value's answer says what is wrong with it
+    server.writes("PUT /d01/3306/0/5850", "1");
+    EXPECT_EQ(base::as_text(server.response().payload), "told to fail");
     tree.fail("d01", Errc::offline);  // GW-066
     server.asks("GET /d01/3303/0/5700");
     EXPECT_EQ(server.response().max_age, 60u);
