@@ -477,10 +477,11 @@ class Sim:
         for delay, data in out:
             await asyncio.sleep(delay + turn + len(data or b"") * self.char)
             turn = 0
+            sent = time.monotonic()  # before the write: this process may be held up after it, and the master may not
             if data and self.master == master and master is not None:
                 os.write(master, data)
         if out:
-            self.busy, self.quiet_since["rtu"] = False, time.monotonic()
+            self.busy, self.quiet_since["rtu"] = False, sent
 
     # --- control ---------------------------------------------------------------------------------------
     def get(self, unit, table, addr, n=1):

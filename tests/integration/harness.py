@@ -122,7 +122,8 @@ class Process:
         return "\n".join(self.lines)
 
     def tail(self, count=25):
-        return "\n".join(f"    {self.name}: {line[:300]}" for line in self.lines[-count:])
+        ended = "" if self.running() else f"    {self.name}: ended with status {self.p.returncode}\n"
+        return ended + "\n".join(f"    {self.name}: {line[:300]}" for line in self.lines[-count:])
 
     def wait_exit(self, seconds=10):
         try:
