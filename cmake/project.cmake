@@ -8,6 +8,10 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
 endif()
 
+# -g1: functions and lines for back traces. Variables too would cost a quarter of the build's time.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+
 option(GATEWAY_TESTS "Build the tests" ON)
 option(GATEWAY_FUZZ "Build the fuzz targets (clang)" OFF)
 set(GATEWAY_SANITIZE "" CACHE STRING "address,undefined or thread; empty for none")
@@ -27,7 +31,8 @@ target_compile_options(gateway_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-field-initializers>)
 if(GATEWAY_SANITIZE)
-  target_compile_options(gateway_options INTERFACE -fsanitize=${GATEWAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(gateway_options INTERFACE
+    -fsanitize=${GATEWAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(gateway_options INTERFACE -fsanitize=${GATEWAY_SANITIZE})
   if(GATEWAY_SANITIZE STREQUAL "thread")  # Asio's fences, which the sanitizer does not follow: g++ would refuse them
     target_compile_options(gateway_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
@@ -63,6 +68,8 @@ function(gateway_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gateway_options ${arg_LINK} GTest::gtest_main)
+  # What is tested is optimised as it ships; the test's own text need not be, and builds in half the time.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS unit TIMEOUT 120)
