@@ -173,12 +173,13 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     Simulated simulated{*plan->devices.at(0).type, *simulator};
     for (const auto& assignment : wanted.set)
         if (const auto done = simulated.set(assignment); !done) return stop_with("--set: " + done.error().message);
+    // Before anybody is told that we listen: who reads that may end us at once.
+    boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+    signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
     const auto listening = simulator->start();
     if (!listening) return stop_with(listening.error().message);
     std::cout << fmt::format("{} as unit {}: listening on {}\n", *profile, wanted.unit, *listening) << std::flush;
 
-    boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
-    signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
     const Console console(loop, simulated);
     loop.run();
     simulator->stop();

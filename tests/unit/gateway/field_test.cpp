@@ -14,11 +14,11 @@ namespace {
 std::string error(Errc code) { return fmt::format("error {}", static_cast<int>(code)); }
 
 std::string write(Field& field, const std::string& target, lwm2m::Value value) {
-    std::string said = "(no answer)";
+    const auto said = std::make_shared<std::string>("(no answer)");  // may be said after we have gone
     const auto at = *lwm2m::Target::parse(target);
     field.tree.write(at, {{at, std::move(value), {}}}, lwm2m::WriteMode::replace,
-                     [&said](base::Result<void> done) { said = done ? "done" : error(done.error().code); });
-    return said;
+                     [said](base::Result<void> done) { *said = done ? "done" : error(done.error().code); });
+    return *said;
 }
 
 }  // namespace
