@@ -33,7 +33,7 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
       intake_(devices_, store_, timers, random),
       links_(*site_.plan, devices_, intake_, guard_, timers),
       broker_(devices_, store_, intake_, links_, guard_, timers),
-      tree_(*site_.catalog, devices_, store_, intake_, links_, broker_, timers),
+      tree_(*site_.catalog, devices_, store_, links_, broker_, timers),
       service_(timers),
       restart_(timers),
       status_(timers) {

@@ -14,9 +14,8 @@ using lwm2m::Value;
 using mapping::Source;
 using Level = Path::Level;
 
-ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, Intake& intake,
-                       LinkHost& links, Broker& broker, base::Timers& timers)
-    : catalog_(catalog), devices_(devices), store_(store), intake_(intake), links_(links), broker_(broker), timers_(timers) {}
+ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, LinkHost& links, Broker& broker, base::Timers& timers)
+    : catalog_(catalog), devices_(devices), store_(store), links_(links), broker_(broker), timers_(timers) {}
 
 void ObjectTree::add(std::unique_ptr<own_objects::OwnObject> object) {
     const auto id = object->id();

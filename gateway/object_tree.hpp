@@ -12,7 +12,7 @@ namespace gateway {
 /// device, whose resources are what its mapping shows.
 class ObjectTree final : public lwm2m::ObjectTree {
 public:
-    ObjectTree(const lwm2m::ObjectCatalog&, EndDevices&, ValueStore&, Intake&, LinkHost&, Broker&, base::Timers&);
+    ObjectTree(const lwm2m::ObjectCatalog&, EndDevices&, ValueStore&, LinkHost&, Broker&, base::Timers&);
 
     void add(std::unique_ptr<own_objects::OwnObject>);
     /// Called when a server's request changed a value that the devices did not report (reset of min and max).
@@ -46,7 +46,6 @@ private:
     const lwm2m::ObjectCatalog& catalog_;
     EndDevices& devices_;
     ValueStore& store_;
-    Intake& intake_;
     LinkHost& links_;
     Broker& broker_;
     base::Timers& timers_;

@@ -165,7 +165,7 @@ struct Field {
           intake(devices, store, timers, random),
           links(meters.plan, devices, intake, guard, timers),
           broker(devices, store, intake, links, guard, timers),
-          tree(meters.catalog, devices, store, intake, links, broker, timers) {
+          tree(meters.catalog, devices, store, links, broker, timers) {
         for (gateway::DeviceIndex d = 0; d < devices.size(); ++d)
             devices.give(d, fmt::format("dev{}", d), static_cast<std::uint16_t>(d));
     }

@@ -51,7 +51,7 @@ def test_datagrams_in_the_servers_name(stage):
             for i in range(60):
                 r = random.Random(f"{round_}/{name}/{i}")
                 data = make(r, i)
-                if isinstance(data, (bytes, bytearray)) and data:
+                if data and len(data) < 30000:  # what one control line holds
                     chaos.ctl(f"inject down {bytes(data).hex()}")
             check(plant.gateway.running(), f"the gateway ended at {name}\n" + plant.gateway.tail())
         plant.peer.wait_value("/plant/3303/0/5700", "21.3", 30)

@@ -65,7 +65,7 @@ health:
 KINDS = {"5700": "float", "5701": "string", "5601": "float", "5602": "float", "5603": "float", "5604": "float", "5518": "time",
          "6042": "int", "5800": "float", "5805": "float", "5850": "bool", "5900": "float", "5750": "string", "5852": "int",
          "3/6": "int", "3/11": "int", "3/9": "int", "1/0": "int", "1/1": "int", "1/2": "int", "1/3": "int", "1/6": "bool",
-         "3/13": "time"}
+         "3/10": "int", "3/13": "time", "3/21": "int"}
 
 
 def unit(**more):
