@@ -8,6 +8,7 @@ namespace peer {
 namespace {
 
 constexpr std::size_t most_body = std::size_t{1} << 20;  // of a block-wise answer, bytes
+constexpr std::size_t most_finished = 1024;              // exchanges whose late copies are known
 constexpr std::chrono::seconds longest_wait{130};        // for a separate response
 
 std::string nack_name(coap_nack_reason_t reason) {
@@ -98,6 +99,8 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
     const auto found = open_.find(message.token);
     if (found == open_.end()) {
         const auto observed = observed_.find(message.token);
+        if (observed == observed_.end() && std::find(finished_.begin(), finished_.end(), message.token) != finished_.end())
+            return COAP_RESPONSE_OK;
         if (observed == observed_.end() || observed->second.forgotten) {
             Json event{{"ev", observed == observed_.end() ? "stray" : "reset"}};
             if (observed != observed_.end()) event["path"] = join(observed->second.request.path);
@@ -114,6 +117,10 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
 
     Exchange exchange = std::move(found->second);
     open_.erase(found);
+    if (!exchange.call.start_observation && !exchange.call.cancel_observation) {  // a later message of those is a notification
+        finished_.push_back(message.token);
+        if (finished_.size() > most_finished) finished_.pop_front();
+    }
     Message& request = exchange.call.request;
     if (message.code == code(2, 31) && request.block1 && request.block1->more) {
         const std::size_t sent = request.block1->offset() + request.payload.size();

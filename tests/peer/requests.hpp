@@ -2,6 +2,7 @@
 
 #include "tests/peer/server.hpp"
 
+#include <deque>
 #include <map>
 #include <random>
 #include <string>
@@ -47,8 +48,9 @@ private:
     Bytes fresh_token();
 
     Server& server_;
-    std::map<Bytes, Exchange> open_;                 // by token; bounded by the commands that were given
-    std::map<Bytes, Observation> observed_;          // by token
+    std::map<Bytes, Exchange> open_;         // by token; bounded by the commands that were given
+    std::map<Bytes, Observation> observed_;  // by token
+    std::deque<Bytes> finished_;             // tokens of the last exchanges: their responses may come again (RFC 7252 4.2)
     std::uint32_t tokens_ = std::random_device{}();  // so that a restarted server shares none with its former life
 };
 
