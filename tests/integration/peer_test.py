@@ -3,7 +3,7 @@ import shutil
 import subprocess
 
 import coap_garbage as coap
-from harness import Skip, check, equal
+from harness import Skip, check, equal, until
 from stub_client import StubClient, option, path_of, uint
 
 CREATED, CHANGED, DELETED, CONTENT, BAD, NOT_FOUND, PRECONDITION = 0x41, 0x44, 0x42, 0x45, 0x80, 0x84, 0x8C
@@ -102,9 +102,13 @@ def test_observations_notifications_and_both_ways_to_end_them(stage):
     token = client.requests[-1]["token"]
     client.notify(token, 2, b"21")
     equal(peer.expect("notification")["text"], "21")
+    mid = client.notify(token, 3, b"21.5", copies=3)  # RFC 7252 4.2: each copy is acknowledged, one is told
+    until("three acknowledgements", lambda: client.acks.count(mid) == 3, 5)
+    equal([e["text"] for e in peer.passed("notification")], ["21", "21.5"], "notifications told")
+    peer.catch_up()
     peer.ask("cancel /d/3303/0/5700")
     equal((option(client.requests[-1], 6), client.requests[-1]["token"]), ([b"\x01"], token), "Observe 1 with the same token")
-    client.wait_reset(client.notify(token, 3, b"22"))
+    client.wait_reset(client.notify(token, 4, b"22"))
     peer.expect("stray")
 
     peer.ask("observe /d/3303/0/5700 accept 0")

@@ -53,7 +53,7 @@ class StubClient:
         self.s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.s.connect((host, port))
         self.random, self.handler, self.open = random.Random(7), handler, {}
-        self.requests, self.resets, self.closed = [], [], False
+        self.requests, self.resets, self.acks, self.closed = [], [], [], False
         self.news = threading.Condition()
         self.thread = threading.Thread(target=self.receive, daemon=True)
         self.thread.start()
@@ -67,6 +67,8 @@ class StubClient:
             with self.news:
                 if message["type"] == RST:
                     self.resets.append(message["mid"])
+                elif message["type"] == ACK and not message["code"]:
+                    self.acks.append(message["mid"])
                 elif message["code"] >> 5 >= 2:
                     self.open[message["token"]] = message
                     if message["type"] == CON:
@@ -101,9 +103,10 @@ class StubClient:
         answer = self.exchange(self.registration(**how))
         return answer["code"], "/".join(v.decode() for v in option(answer, 8))
 
-    def notify(self, token, number, payload, kind=CON):
+    def notify(self, token, number, payload, kind=CON, copies=1):
         data = coap.msg(self.random, 0x45, [(6, coap.uint(number)), (12, b"")], payload, kind, token)
-        self.s.send(data)
+        for _ in range(copies):
+            self.s.send(data)
         return parse(data)["mid"]
 
     def wait_reset(self, mid, seconds=5):

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t most_body = std::size_t{1} << 20;  // of a block-wise answer, bytes
 constexpr std::size_t most_finished = 1024;              // exchanges whose late copies are known
+constexpr std::size_t most_taken = 64;                   // confirmable responses whose copies are acknowledged
 constexpr std::chrono::seconds longest_wait{130};        // for a separate response
 
 std::string nack_name(coap_nack_reason_t reason) {
@@ -96,11 +97,16 @@ void Requests::finish(Exchange exchange, Message response) {
 
 coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t* received) {
     Message message = read(received);
+    const auto taken = [&] {
+        if (message.type == COAP_MESSAGE_CON) taken_.push_back({SessionRef(session), message.mid, message.token});
+        if (taken_.size() > most_taken) taken_.pop_front();
+        return COAP_RESPONSE_OK;
+    };
     const auto found = open_.find(message.token);
     if (found == open_.end()) {
         const auto observed = observed_.find(message.token);
         if (observed == observed_.end() && std::find(finished_.begin(), finished_.end(), message.token) != finished_.end())
-            return COAP_RESPONSE_OK;
+            return taken();
         if (observed == observed_.end() || observed->second.forgotten) {
             Json event{{"ev", observed == observed_.end() ? "stray" : "reset"}};
             if (observed != observed_.end()) event["path"] = join(observed->second.request.path);
@@ -112,7 +118,7 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
         const Observation observation = observed->second;
         if (!is_success(message.code)) observed_.erase(observed);  // RFC 7641 3.2: an error ends it
         notification(session, message, observation);
-        return COAP_RESPONSE_OK;
+        return taken();
     }
 
     Exchange exchange = std::move(found->second);
@@ -134,7 +140,7 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
         request.block1 = next;
         request.token = fresh_token();
         transmit(std::move(exchange));
-        return COAP_RESPONSE_OK;
+        return taken();
     }
 
     const bool first = exchange.body.empty() && (!message.block2 || message.block2->num == 0);
@@ -146,7 +152,7 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
     }
     if (message.block2 && message.block2->offset() != exchange.body.size()) {
         fail(std::move(exchange), "blocks do not join");
-        return COAP_RESPONSE_OK;
+        return taken();
     }
     exchange.body.insert(exchange.body.end(), message.payload.begin(), message.payload.end());
     if (message.block2 && message.block2->more && exchange.body.size() < most_body) {
@@ -157,12 +163,28 @@ coap_response_t Requests::on_response(coap_session_t* session, const coap_pdu_t*
         request.block1.reset();
         exchange.call.start_observation = exchange.call.cancel_observation = false;
         transmit(std::move(exchange));
-        return COAP_RESPONSE_OK;
+        return taken();
     }
     Message response = exchange.first;
     if (!is_success(message.code)) response.code = message.code;
     finish(std::move(exchange), std::move(response));
-    return COAP_RESPONSE_OK;
+    return taken();
+}
+
+void Requests::on_message(const coap_pdu_t* received) {
+    if (coap_pdu_get_type(received) != COAP_MESSAGE_CON || coap_pdu_get_code(received) >> 5 < 2) return;
+    const Message message = read(received);
+    for (Taken& each : taken_) {
+        if (each.mid == message.mid && each.token == message.token) each.again = true;
+    }
+}
+
+void Requests::acknowledge_copies() {
+    for (Taken& each : taken_) {
+        if (!std::exchange(each.again, false)) continue;
+        coap_pdu_t* ack = coap_pdu_init(COAP_MESSAGE_ACK, COAP_EMPTY_CODE, each.mid, 4);
+        if (ack != nullptr) coap_send(each.session.get(), ack);
+    }
 }
 
 void Requests::notification(coap_session_t* session, const Message& message, const Observation& observation) {

@@ -23,6 +23,10 @@ public:
     void expire(Clock::time_point now);
 
     coap_response_t on_response(coap_session_t*, const coap_pdu_t* received);
+    /// A message came in, maybe one that libcoap keeps to itself: see late_copies.cpp.
+    void on_message(const coap_pdu_t* received);
+    /// Acknowledges the copies that came since the last call.
+    void acknowledge_copies();
     void on_nack(const coap_pdu_t* sent, coap_nack_reason_t);
 
 private:
@@ -50,7 +54,15 @@ private:
     Server& server_;
     std::map<Bytes, Exchange> open_;         // by token; bounded by the commands that were given
     std::map<Bytes, Observation> observed_;  // by token
-    std::deque<Bytes> finished_;             // tokens of the last exchanges: their responses may come again (RFC 7252 4.2)
+    /// A response or notification that was taken, by (message id, token).
+    struct Taken {
+        SessionRef session;
+        int mid = 0;
+        Bytes token;
+        bool again = false;  ///< it came once more and waits for its acknowledgement
+    };
+    std::deque<Bytes> finished_;  // tokens of the last exchanges: their responses may come again (RFC 7252 4.2)
+    std::deque<Taken> taken_;     // the last confirmable ones
     std::uint32_t tokens_ = std::random_device{}();  // so that a restarted server shares none with its former life
 };
 

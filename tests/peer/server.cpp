@@ -138,6 +138,7 @@ void Server::listen() {
 }
 
 Server::~Server() {
+    listening = nullptr;
     delayed_.clear();
     registrations_.clear();
     requests_.reset();
@@ -161,7 +162,10 @@ int Server::patience() {
 }
 
 void Server::turn() {
+    listening = this;
     coap_io_process(context_, COAP_IO_NO_WAIT);
+    listening = nullptr;
+    requests_->acknowledge_copies();
     const auto now = Clock::now();
     for (auto& each : delayed_) {
         if (each.due <= now) peer::send(each.session.get(), each.message);

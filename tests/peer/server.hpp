@@ -68,6 +68,10 @@ struct Answer {
 using Done = std::function<void(const Answer&)>;
 
 class Requests;
+class Server;
+
+/// The server whose turn it is; null between turns.
+extern Server* listening;
 
 /// The LwM2M server: registrations at /rd, Send at /dp, and requests to whoever is registered.
 /// Single-threaded; the owner waits on descriptor() and calls turn().
