@@ -175,15 +175,16 @@ void Requests::on_message(const coap_pdu_t* received) {
     if (coap_pdu_get_type(received) != COAP_MESSAGE_CON || coap_pdu_get_code(received) >> 5 < 2) return;
     const Message message = read(received);
     for (Taken& each : taken_) {
-        if (each.mid == message.mid && each.token == message.token) each.again = true;
+        if (each.mid == message.mid && each.token == message.token) ++each.copies;
     }
 }
 
 void Requests::acknowledge_copies() {
     for (Taken& each : taken_) {
-        if (!std::exchange(each.again, false)) continue;
-        coap_pdu_t* ack = coap_pdu_init(COAP_MESSAGE_ACK, COAP_EMPTY_CODE, each.mid, 4);
-        if (ack != nullptr) coap_send(each.session.get(), ack);
+        for (; each.copies > 0; --each.copies) {
+            coap_pdu_t* ack = coap_pdu_init(COAP_MESSAGE_ACK, COAP_EMPTY_CODE, each.mid, 4);
+            if (ack != nullptr) coap_send(each.session.get(), ack);
+        }
     }
 }
 

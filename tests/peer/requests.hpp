@@ -59,7 +59,7 @@ private:
         SessionRef session;
         int mid = 0;
         Bytes token;
-        bool again = false;  ///< it came once more and waits for its acknowledgement
+        int copies = 0;  ///< that came since and wait for their acknowledgement
     };
     std::deque<Bytes> finished_;  // tokens of the last exchanges: their responses may come again (RFC 7252 4.2)
     std::deque<Taken> taken_;     // the last confirmable ones
