@@ -12,7 +12,7 @@ PSK = ("gw-1", "5f0c1e2d3b4a59687786a5b4c3d2e1f0")
 
 def garbage(plant, *options):
     port = plant.registration["peer"].rsplit(":", 1)[1]  # where the gateway's datagrams come from
-    return subprocess.run([sys.executable, os.path.join(FAULTKIT, "coap_garbage.py"), "--to", port, "--probe", "none", "--pid",
+    return subprocess.run([sys.executable, os.path.join(FAULTKIT, "coap_garbage.py"), "--to", port, "--rate", "5000", "--probe", "none", "--pid",
                            str(plant.gateway.pid), *map(str, options)], capture_output=True, text=True, timeout=280, check=False)
 
 
