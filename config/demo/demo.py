@@ -139,7 +139,7 @@ class Demo:
             answer = self.wait_value(path, wanted)
             unit = "W" if point == POWER[0] else self.ask(f"read {path.rsplit('/', 1)[0]}/5701 accept 0")["text"]
             say("server", f"read {path:<22} {answer + ' ' + unit:<12} {point}")
-        line = self.meter.wait_line(r"unit \d+ +read .*", 5).group(0)
+        line = self.meter.wait_line(r"unit \d+ +read holding.*", 5).group(0)
         say("meter", f"was asked by Modbus: {line}")
 
     def wait_value(self, path, wanted, seconds=10):
@@ -181,7 +181,7 @@ class Demo:
         title("The gateway registers")
         print("    waiting for " + self.uri, flush=True)
         try:
-            line = self.gateway.wait_line(r"registered as.*|: registered.*", 60).group(0)
+            line = self.gateway.wait_line(r"registered as.*", 60).group(0)
         except Failed:
             raise Failed(f"no registration with {self.uri} within 60 s. The gateway says:\n{self.gateway.tail(8)}\n"
                          "Is the address right, does the server know this endpoint (demo-gateway), identity and key?") from None
