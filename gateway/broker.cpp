@@ -184,20 +184,44 @@ void Broker::verify(std::shared_ptr<Writing> writing) {
 }
 
 void Broker::run(DeviceIndex index, const mapping::Action& action, Done<void> done) {
-    if (acting_[index]) {
-        done(fail(Errc::busy, fmt::format("an action of '{}' is still running", devices_.at(index).spec->id)));
+    Queued queued{&action, timers_.now() + request_limit, std::move(done)};
+    const auto [running, idle] = acting_.try_emplace(index);
+    if (idle) return act(index, std::move(queued));
+    if (running->second.size() >= waiting_limit) {
+        queued.done(
+            fail(Errc::busy, fmt::format("{} actions wait for '{}' already", waiting_limit, devices_.at(index).spec->id)));
         return;
     }
-    acting_[index] = true;
+    running->second.push_back(std::move(queued));
+}
+
+void Broker::act(DeviceIndex index, Queued queued) {
     auto acting = std::make_shared<Acting>(timers_);
     acting->device = index;
-    acting->action = &action;
-    acting->deadline = timers_.now() + std::max<base::Milliseconds>(action.deadline, request_limit);
-    acting->done = [this, index, done = std::move(done)](Result<void> result) {
-        acting_.erase(index);
+    acting->action = queued.action;
+    acting->deadline = timers_.now() + std::max<base::Milliseconds>(queued.action->deadline, request_limit);
+    acting->done = [this, index, done = std::move(queued.done)](Result<void> result) {
         done(std::move(result));
+        act_next(index);
     };
     step(acting);
+}
+
+void Broker::act_next(DeviceIndex index) {
+    std::vector<Queued> late;
+    std::optional<Queued> next;
+    for (auto& waiting = acting_[index]; !waiting.empty() && !next;) {
+        if (waiting.front().until < timers_.now())
+            late.push_back(std::move(waiting.front()));
+        else
+            next = std::move(waiting.front());
+        waiting.pop_front();
+    }
+    if (!next) acting_.erase(index);
+    for (auto& queued : late)
+        queued.done(
+            fail(Errc::timeout, fmt::format("action '{}': its turn came too late, nothing was sent", queued.action->name)));
+    if (next) act(index, std::move(*next));
 }
 
 void Broker::step(std::shared_ptr<Acting> acting) {

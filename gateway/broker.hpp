@@ -28,7 +28,8 @@ public:
     /// Converted by the caller, so that every value of a request is checked before the first is sent. Confirmed by
     /// reading back when the point says `verify`.
     void write(DeviceIndex, PointNumber, adapters::Scalar, Done<void>);
-    /// One at a time for a device; over it Errc::busy.
+    /// One at a time for a device, in the order in which they came; Errc::busy when `waiting_limit` of them wait, and
+    /// Errc::timeout for one whose turn has not come within `request_limit`: what starts late may do harm.
     void run(DeviceIndex, const mapping::Action&, Done<void>);
 
 private:
@@ -36,7 +37,15 @@ private:
     struct Writing;
     struct Acting;
 
+    struct Queued {
+        const mapping::Action* action = nullptr;
+        base::Instant until{};
+        Done<void> done;
+    };
+
     void verify(std::shared_ptr<Writing>);
+    void act(DeviceIndex, Queued);
+    void act_next(DeviceIndex);
     void step(std::shared_ptr<Acting>);
     void answered(DeviceIndex, const adapters::Adapter::Values&);
 
@@ -47,7 +56,7 @@ private:
     WriteGuard& guard_;
     base::Timers& timers_;
     std::unordered_map<DeviceIndex, std::list<std::shared_ptr<Flight>>> flights_;
-    std::unordered_map<DeviceIndex, bool> acting_;
+    std::unordered_map<DeviceIndex, std::deque<Queued>> acting_;  // an entry: an action runs, and these wait for it
 };
 
 }  // namespace gateway

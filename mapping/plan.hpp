@@ -15,10 +15,13 @@ namespace mapping {
 using base::Milliseconds;
 using base::SourceLoc;
 
+constexpr adapters::PointIndex no_index = 0xFFFF;
+
 /// A point of a device type. Its place in DeviceType::points is its number everywhere in the gateway.
 struct PointSpec {
     std::string name;
-    adapters::PointIndex index = 0;  ///< the adapter's number
+    adapters::PointIndex index = 0;       ///< the adapter's number; no_index: has no address, is worked out of `inputs`
+    std::vector<std::uint16_t> inputs{};  ///< points whose readings it needs (`calc`, `exponent`), by number
     Conversion conversion;
     bool readable = true, writable = false;
     Milliseconds period{};                 ///< 0: comes by itself, or only at start

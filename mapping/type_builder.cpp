@@ -77,12 +77,12 @@ private:
     void read_section() {
         const Node* node = section(profile_.protocol);
         if (node == nullptr) {
-            shape_ = adapter_.add_shape(nullptr, diagnostics_);
+            shape_ = adapter_.add_shape(profile_.id(), nullptr, diagnostics_);
             return;
         }
         Fields fields(*node, fmt::format("section '{}'", profile_.protocol), diagnostics_);
         if (!fields.valid()) return;
-        shape_ = adapter_.add_shape(&fields, diagnostics_);
+        shape_ = adapter_.add_shape(profile_.id(), &fields, diagnostics_);
         fields.done();
     }
 

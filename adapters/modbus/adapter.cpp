@@ -78,7 +78,7 @@ ModbusAdapter::~ModbusAdapter() = default;
 
 // -- What there is
 
-std::optional<ShapeId> ModbusAdapter::add_shape(Fields* section, Diagnostics& diagnostics) {
+std::optional<ShapeId> ModbusAdapter::add_shape(std::string_view, Fields* section, Diagnostics& diagnostics) {
     auto shape = read_shape(section, diagnostics);
     if (!shape) return std::nullopt;
     shapes_.push_back(std::move(*shape));

@@ -20,7 +20,7 @@ public:
     ModbusAdapter(boost::asio::any_io_executor, base::Timers&, base::Random&, LinkSettings);
     ~ModbusAdapter() override;
 
-    std::optional<ShapeId> add_shape(Fields* section, Diagnostics&) override;
+    std::optional<ShapeId> add_shape(std::string_view profile, Fields* section, Diagnostics&) override;
     std::optional<PointIndex> add_point(ShapeId, Fields& point, Fields* write, Access) override;
     std::optional<Kind> kind(ShapeId, PointIndex) const override;
     std::optional<DeviceId> add_device(ShapeId, Fields& site) override;

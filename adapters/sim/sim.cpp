@@ -66,7 +66,7 @@ public:
         for (const auto& [id, call] : waiting_) timers_.cancel(call.alarm);
     }
 
-    std::optional<ShapeId> add_shape(Fields* section, Diagnostics& diagnostics) override {
+    std::optional<ShapeId> add_shape(std::string_view, Fields* section, Diagnostics& diagnostics) override {
         const bool full = shapes_.size() >= most_shapes;
         if (full) diagnostics.error({}, "too many simulated device types", fmt::format("at most {}", most_shapes));
         Shape shape;
@@ -110,7 +110,9 @@ public:
         return static_cast<PointIndex>(shape.points.size() - 1);
     }
 
-    std::optional<Kind> kind(ShapeId id, PointIndex index) const override { return shapes_.at(id).points.at(index).signal.kind; }
+    std::optional<Kind> kind(ShapeId id, PointIndex index) const override {
+        return shapes_.at(id).points.at(index).signal.kind;
+    }
 
     std::optional<DeviceId> add_device(ShapeId shape, Fields& site) override {
         if (devices_.size() >= most_devices) {

@@ -21,7 +21,7 @@ public:
         std::optional<adapters::Kind> kind;
     };
 
-    std::optional<adapters::ShapeId> add_shape(adapters::Fields* section, adapters::Diagnostics&) override {
+    std::optional<adapters::ShapeId> add_shape(std::string_view, adapters::Fields* section, adapters::Diagnostics&) override {
         if (section != nullptr) key = section->text("key").value_or("");
         shapes.emplace_back();
         return static_cast<adapters::ShapeId>(shapes.size() - 1);

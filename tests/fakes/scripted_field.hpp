@@ -14,7 +14,7 @@ class ScriptedDriver final : public adapters::Adapter {
 public:
     explicit ScriptedDriver(base::Timers& its_timers) : timers(its_timers) {}
 
-    std::optional<adapters::ShapeId> add_shape(base::Fields*, base::Diagnostics&) override { return 0; }
+    std::optional<adapters::ShapeId> add_shape(std::string_view, base::Fields*, base::Diagnostics&) override { return 0; }
     std::optional<adapters::PointIndex> add_point(adapters::ShapeId, base::Fields&, base::Fields*, adapters::Access) override {
         return 0;
     }

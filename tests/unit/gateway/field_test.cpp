@@ -2,6 +2,7 @@
 #include "tests/fakes/scripted_field.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 using namespace std::chrono_literals;
 using base::Errc;
@@ -218,6 +219,37 @@ TEST(Execute, RunsTheStepsOfAnActionInOrder) {
     field.bus().values[{0, Meters::relay}] = false;
     field.after(100ms);
     EXPECT_EQ(said, "done");
+}
+
+TEST(Execute, WaitsForTheActionThatRuns) {
+    Field field;
+    field.start();
+    std::vector<std::string> order;
+    for (const char* name : {"first", "second"})
+        field.tree.execute(*lwm2m::Target::parse("/dev0/3/0/4"), "", [&order, name](base::Result<void> done) {
+            order.push_back(std::string(name) + (done ? " done" : " failed"));
+        });
+    EXPECT_EQ(field.bus().writes.size(), 1U);  // the second has sent nothing yet
+    field.after(60ms);
+    EXPECT_EQ(order, (std::vector<std::string>{"first done"}));
+    EXPECT_EQ(field.bus().writes.size(), 2U);
+    field.after(60ms);
+    EXPECT_EQ(order, (std::vector<std::string>{"first done", "second done"}));
+}
+
+TEST(Execute, ManyAtOnceAreRefusedAndNoneStartsLate) {
+    Field field;
+    field.start();
+    field.bus().values[{0, Meters::relay}] = true;  // each fails after its 50 ms + 500 ms
+    std::vector<std::string> said(20, "(no answer)");
+    for (auto& its : said)
+        field.tree.execute(*lwm2m::Target::parse("/dev0/3/0/4"), "",
+                           [&its](base::Result<void> done) { its = done ? "done" : error(done.error().code); });
+    EXPECT_EQ(std::count(said.begin(), said.end(), error(Errc::busy)), 3);  // one runs, 16 wait
+    field.after(30s);
+    EXPECT_EQ(std::count(said.begin(), said.end(), "(no answer)"), 0);
+    EXPECT_EQ(field.bus().writes.size(), 8U);  // what began within 4 s
+    EXPECT_EQ(std::count(said.begin(), said.end(), error(Errc::timeout)), 9);
 }
 
 TEST(Execute, OfAnActionWhoseExpectationFailsIsTheDevicesError) {

@@ -42,9 +42,9 @@ public:
     }
 
     ShapeId shape(const std::string& section = "") {
-        if (section.empty()) return adapter->add_shape(nullptr, diagnostics).value_or(0);
+        if (section.empty()) return adapter->add_shape("acme/meter@1", nullptr, diagnostics).value_or(0);
         Fields fields(yaml("p.yaml", section), "'modbus'", diagnostics);
-        const auto id = adapter->add_shape(&fields, diagnostics);
+        const auto id = adapter->add_shape("acme/meter@1", &fields, diagnostics);
         fields.done();
         return id.value_or(0);
     }

@@ -47,9 +47,9 @@ public:
     }
 
     ShapeId shape(const Node* section = nullptr) {
-        if (section == nullptr) return adapter->add_shape(nullptr, diagnostics).value();
+        if (section == nullptr) return adapter->add_shape("acme/meter@1", nullptr, diagnostics).value();
         Fields fields(*section, "sim", diagnostics);
-        const auto id = adapter->add_shape(&fields, diagnostics);
+        const auto id = adapter->add_shape("acme/meter@1", &fields, diagnostics);
         fields.done();
         return id.value();
     }
