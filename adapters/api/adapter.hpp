@@ -131,6 +131,9 @@ public:
     struct Raw {
         Bytes bytes;          ///< as the device sent them, in their order on the wire
         std::string request;  ///< what was asked: "unit 7 holding 10..11"
+        /// Of a point: what read() would make of the bytes, and how they are taken ("float32 CDAB").
+        std::optional<Scalar> value{};
+        std::string taken_as{};
     };
     using Fetched = std::function<void(Result<Raw>)>;
     /// The bytes of one point, past all caches.
