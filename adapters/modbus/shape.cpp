@@ -23,6 +23,19 @@ std::optional<std::uint32_t> parse_number(std::string_view text) {
     return value;
 }
 
+/// "40070+16" too, so that a block of registers can be moved by a parameter: holding:${block}+16.
+std::optional<std::uint32_t> parse_sum(std::string_view text) {
+    std::uint64_t sum = 0;
+    for (;;) {
+        const auto plus = text.find('+');
+        const auto part = parse_number(text.substr(0, plus));
+        if (!part) return std::nullopt;
+        sum = std::min<std::uint64_t>(sum + *part, 0xFFFFFFFF);
+        if (plus == std::string_view::npos) return static_cast<std::uint32_t>(sum);
+        text.remove_prefix(plus + 1);
+    }
+}
+
 struct Place {
     Table table = Table::holding;
     std::uint16_t address = 0;
@@ -44,7 +57,7 @@ public:
                 fmt::format("'{}' names no Modbus table", text),
                 near.empty() ? std::string(at_forms) : fmt::format("did you mean '{}:{}'?", near, text.substr(colon + 1)));
         }
-        const auto number = parse_number(text.substr(colon + 1));
+        const auto number = parse_sum(text.substr(colon + 1));
         if (!number)
             return wrong(fmt::format("'{}' has no number after the colon", text),
                          fmt::format("write {}:10 or {}:0x0A", word, word));
