@@ -64,11 +64,21 @@ struct Traffic {
     std::string text;  ///< the same in one line: "unit 7 read holding 1..21"
 };
 
+enum class Witness : std::uint8_t { alive, via };
+
 /// Towards the gateway.
 class Sink {
 public:
     /// A value that came unasked.
     virtual void value(DeviceId, PointIndex, Scalar, WallTime) = 0;
+    /// A value that lay there already when we came (a retained message): shown as kept from before (6042 says 3), and no
+    /// proof that the device is there.
+    virtual void old_value(DeviceId device, PointIndex point, Scalar scalar, WallTime at) {
+        value(device, point, std::move(scalar), at);
+    }
+    /// What another witness says of a device (mapping format, section 4): its will message (`alive`), or the bridge or
+    /// bus that it hangs on (`via`). Only changes are told; `why` is one line for the operator.
+    virtual void witness(DeviceId, Witness, bool /*up*/, std::string /*why*/) {}
     /// The link came up or went down; `why` is one line for the operator. Only changes are told.
     virtual void link(bool up, std::string why) = 0;
     /// A rule's device is there (told again at each look).
@@ -100,6 +110,8 @@ public:
     /// What a bound point's values are, so that the mapping can hold them against the resource's type and find the bits of
     /// `invalid: [0x8000]`; nothing when only running tells.
     virtual std::optional<Kind> kind(ShapeId, PointIndex) const { return std::nullopt; }
+    /// The keys of the profile's `health:` that the protocol knows (`alive`, `via`); the mapping reads the others.
+    virtual void add_health(ShapeId, Fields& /*health*/) {}
     /// One device: its keys of the site's list (`unit`, `address`).
     virtual std::optional<DeviceId> add_device(ShapeId, Fields& site) = 0;
     /// One discovery rule: its protocol's keys (`units`, `every`, `share`, `identify`; `topic`, `take`; `match` …).
