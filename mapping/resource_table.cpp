@@ -197,6 +197,7 @@ void ResourceTable::add_companions(const Goal& goal, const Companions& with, con
     using lwm2m::Type;
     const bool numeric = goal.resource->type == Type::floating || goal.resource->type == Type::integer ||
                          goal.resource->type == Type::unsigned_integer;
+    if (!with.application.empty()) add_companion(goal, 5750, Source::fixed, with.point, at, with.application);
     if (!with.unit.empty()) add_companion(goal, 5701, Source::fixed, with.point, at, with.unit);
     if (numeric) {
         add_companion(goal, 5601, Source::minimum, with.point, at);

@@ -40,6 +40,7 @@ public:
         std::uint16_t point = 0;
         std::string unit;
         std::optional<std::pair<double, double>> range;
+        std::string application{};  ///< what the instance is: "phase 1"
     };
     /// What `to: 3303/0` brings by itself, where the object has it and nobody else maps it. After all add().
     void add_companions(const Goal&, const Companions&, const base::SourceLoc& at);

@@ -150,6 +150,7 @@ private:
                               {"notify", "remove it"}});
         std::optional<Goal> goal = table_.value_goal(fields, "to");
         const bool leads = fields.has("to");
+        const auto application = read_application(fields, leads, goal ? &*goal : nullptr);
         read_period(fields, point);
 
         std::optional<Fields> write;
@@ -197,7 +198,8 @@ private:
             resource.number = number;
             resource.writable = point.writable;
             table_.add(*goal, std::move(resource), member.at, fields.what());
-            if (goal->whole_instance && rules) whole_.push_back({*goal, {number, rules->unit, rules->range}, member.at});
+            if (goal->whole_instance && rules)
+                whole_.push_back({*goal, {number, rules->unit, rules->range, application}, member.at});
         }
         if (!leads || !point.readable) {  // nobody would see it: not worth the bus's time
             point.period = Milliseconds{0};
@@ -205,6 +207,19 @@ private:
         }
         if (rules) point.conversion = Conversion(std::move(rules));
         type_.points.push_back(std::move(point));
+    }
+
+    /// 5750: what this instance is, among others of its object.
+    static std::string read_application(Fields& fields, bool leads, const Goal* goal) {
+        auto text = fields.text("application");
+        if (!text) return {};
+        if (!leads || (goal != nullptr && !goal->whole_instance))
+            fields.error("application", "'application' says what an object instance is, and this point leads to none",
+                         "write it at the point with the instance's main value, such as to: 3316/0");
+        else if (goal != nullptr && goal->object->resource(5750) == nullptr)
+            fields.error("application", fmt::format("object {} has no resource for 'application'", goal->object->id),
+                         "remove it");
+        return std::move(*text);
     }
 
     static std::optional<Milliseconds> read_verify(Fields& write) {
