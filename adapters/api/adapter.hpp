@@ -119,6 +119,9 @@ public:
         rule.error("link", "nothing can be found on this kind of link", "list its devices under devices:");
         return std::nullopt;
     }
+    /// The names that a find of this rule may have among its facts and site keys, so that a misspelt `${serail}` is told
+    /// before anything is found; nothing when only running tells.
+    virtual std::optional<std::vector<std::string>> facts(RuleId) const { return std::nullopt; }
 
     // -- Running.
 
