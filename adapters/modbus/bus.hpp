@@ -1,6 +1,7 @@
 #pragma once
 
 #include "adapters/modbus/frame.hpp"
+#include "adapters/modbus/link_settings.hpp"
 #include "gateway/base/time.hpp"
 
 #include <functional>
@@ -24,10 +25,20 @@ public:
     virtual void start(Changed) = 0;
     /// Forgets the request under way, closes, then calls `stopped` from the loop. No call-back after it.
     virtual void stop(std::function<void()> stopped) = 0;
-    /// Only in state up, and only when the one before was answered. `timeout` runs from the last byte sent. Answers
+    /// Only in state up, and only when the one before was answered. A broadcast (Request::broadcast) counts as answered, by
+    /// no bytes, when its last byte was sent. `timeout` runs from the last byte sent. Answers
     /// once, never from within this call: the data bytes of a read, or an error (timeout, offline, malformed, the
     /// device's exceptions).
     virtual void exchange(Request, base::Milliseconds timeout, Answer) = 0;
+    /// Every frame from now on, as it stands on the wire; null ends it. Called on the loop.
+    using Tap = std::function<void(bool sent, Bytes adu)>;
+    virtual void tap(Tap) {}
+    /// Its frames are those of a serial line (unit, PDU, check sum), not those of Modbus TCP.
+    virtual bool rtu_frames() const { return false; }
+    /// Another speed and parity from the next exchange on, for a scan. Only between two exchanges.
+    virtual Result<void> tune(const SerialLine&) {
+        return base::fail(base::Errc::not_allowed, "this link has no speed of its own");
+    }
     /// How long a unit that did not answer is left alone, so that its late answer cannot be taken for the next one.
     virtual base::Milliseconds settle(base::Milliseconds timeout) const = 0;
 };

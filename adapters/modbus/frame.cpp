@@ -23,7 +23,11 @@ Table table_of(Function function) {
         case Function::read_input: return Table::input;
         case Function::read_holding:
         case Function::write_register:
-        case Function::write_registers: break;
+        case Function::write_registers:
+        case Function::report_server_id:
+        case Function::mask_write:
+        case Function::write_read:
+        case Function::identify: break;
     }
     return Table::holding;
 }
@@ -31,6 +35,9 @@ Table table_of(Function function) {
 std::size_t data_size(const Request& request) {
     return is_bits(table_of(request.function)) ? (request.count + 7U) / 8U : request.count * 2U;
 }
+
+constexpr std::uint8_t mei_identification = 14;
+constexpr std::size_t largest_pdu = 253;
 
 Verdict stranger(std::string what) { return {fail(Errc::malformed, std::move(what)), false}; }
 
@@ -81,25 +88,87 @@ std::string range_text(Table table, std::uint32_t address, std::uint32_t count) 
     return fmt::format("{} {}..{}", name(table), address, address + count - 1);
 }
 
-std::string Request::where() const { return range_text(table_of(function), address, count); }
+std::string Request::where() const {
+    if (function == Function::identify) return "device identification";
+    if (function == Function::report_server_id) return "server id";
+    return range_text(table_of(function), address, count);
+}
 
 Bytes pdu(const Request& request) {
     Bytes out;
     out.reserve(6 + request.values.size());
     out.push_back(static_cast<std::uint8_t>(request.function));
+    if (request.function == Function::report_server_id) return out;
+    if (request.function == Function::identify) {
+        out.insert(out.end(),
+                   {mei_identification, static_cast<std::uint8_t>(request.count), static_cast<std::uint8_t>(request.address)});
+        return out;
+    }
     put(out, request.address);
     switch (request.function) {
         case Function::write_coil: put(out, !request.values.empty() && request.values[0] != 0 ? 0xFF00 : 0); break;
-        case Function::write_register: out.insert(out.end(), request.values.begin(), request.values.end()); break;
+        case Function::write_register:
+        case Function::mask_write: out.insert(out.end(), request.values.begin(), request.values.end()); break;
         case Function::write_coils:
         case Function::write_registers:
             put(out, request.count);
             out.push_back(static_cast<std::uint8_t>(request.values.size()));
             out.insert(out.end(), request.values.begin(), request.values.end());
             break;
+        case Function::write_read:
+            put(out, request.count);
+            put(out, request.write_address);
+            put(out, static_cast<std::uint16_t>(request.values.size() / 2));
+            out.push_back(static_cast<std::uint8_t>(request.values.size()));
+            out.insert(out.end(), request.values.begin(), request.values.end());
+            break;
         default: put(out, request.count);
     }
     return out;
+}
+
+std::size_t most_answer(const Request& request) {
+    switch (request.function) {
+        case Function::identify:
+        case Function::report_server_id: return largest_pdu;
+        case Function::mask_write: return 7;
+        case Function::write_read: return 2 + request.count * 2U;
+        default: return is_read(request.function) ? 2 + data_size(request) : 5;
+    }
+}
+
+namespace {
+
+// 6.21: MEI type, code, conformity, more follows, next object, number of objects, then number, length and text of each.
+Verdict check_identity(const Request& request, ByteView answer) {
+    if (answer.size() < 7 || answer[1] != mei_identification) return stranger("no device identification");
+    if (answer[2] != request.count)
+        return stranger(fmt::format("an identification of level {}, asked was {}", answer[2], request.count));
+    const auto page = identity_page(answer.subspan(2));
+    if (!page) return stranger(page.error().message);
+    if (request.count == static_cast<std::uint16_t>(IdentityLevel::one_object) &&
+        (page->objects.size() != 1 || page->objects[0].first != request.address))
+        return stranger("another object of the identification than was asked");
+    return {answer.subspan(2), true};
+}
+
+}  // namespace
+
+Result<IdentityPage> identity_page(ByteView data) {
+    base::Cursor rest(data);
+    const auto head = rest.take(5);
+    if (!head) return fail(Errc::malformed, "an identification that breaks off");
+    IdentityPage page{.more = (*head)[2] == 0xFF, .next = (*head)[3]};
+    if ((*head)[2] != 0 && (*head)[2] != 0xFF)
+        return fail(Errc::malformed, "an identification that says neither that more follows nor that none does");
+    for (unsigned left = (*head)[4]; left > 0; --left) {
+        const auto number = rest.byte(), size = rest.byte();
+        const auto text = size ? rest.take(*size) : std::nullopt;
+        if (!text) return fail(Errc::malformed, "an identification that breaks off");
+        page.objects.emplace_back(*number, *text);
+    }
+    if (!rest.empty()) return fail(Errc::malformed, "an identification with more bytes than objects");
+    return page;
 }
 
 Verdict check_answer(const Request& request, ByteView answer) {
@@ -111,7 +180,13 @@ Verdict check_answer(const Request& request, ByteView answer) {
     }
     if (answer[0] != function) return stranger(fmt::format("an answer to function {}, asked was {}", answer[0], function));
 
-    if (is_read(request.function)) {
+    if (request.function == Function::identify) return check_identity(request, answer);
+    if (request.function == Function::report_server_id) {
+        if (answer.size() < 2 || answer[1] != answer.size() - 2)
+            return stranger("a server id of another length than it announces");
+        return {answer.subspan(2), true};
+    }
+    if (is_read(request.function) || request.function == Function::write_read) {
         const std::size_t expected = data_size(request);
         if (answer.size() < 2) return stranger("an answer without a count");
         if (answer[1] != expected)
@@ -120,9 +195,10 @@ Verdict check_answer(const Request& request, ByteView answer) {
             return stranger(fmt::format("an answer that announces {} data bytes and has {}", expected, answer.size() - 2));
         return {answer.subspan(2), true};
     }
-    // A write is answered by the begin of its request (6.5, 6.6, 6.11, 6.12).
+    // A write is answered by the begin of its request (6.5, 6.6, 6.11, 6.12), a mask write by all of it (6.16).
     const Bytes sent = pdu(request);
-    if (answer.size() != 5) return stranger(fmt::format("an answer to a write of {} bytes, not 5", answer.size()));
+    const std::size_t size = most_answer(request);
+    if (answer.size() != size) return stranger(fmt::format("an answer to a write of {} bytes, not {}", answer.size(), size));
     if (!std::equal(answer.begin(), answer.end(), sent.begin()))
         return stranger("the answer confirms another write than was asked");
     return {ByteView{}, true};
@@ -165,6 +241,63 @@ Verdict check_rtu_answer(const Request& request, ByteView adu) {
     if (adu.size() < 4) return stranger(fmt::format("a frame of {} bytes", adu.size()));
     if (adu[0] != request.unit) return stranger(fmt::format("unit {} answered, asked was {}", adu[0], request.unit));
     return check_answer(request, adu.subspan(1, adu.size() - 3));
+}
+
+std::uint16_t crc16(ByteView bytes) {  // serial line 1.02, 6.2.2
+    std::uint16_t crc = 0xFFFF;
+    for (const std::uint8_t byte : bytes) {
+        crc = static_cast<std::uint16_t>(crc ^ byte);
+        for (int bit = 0; bit < 8; ++bit) crc = static_cast<std::uint16_t>((crc & 1) != 0 ? (crc >> 1) ^ 0xA001 : crc >> 1);
+    }
+    return crc;
+}
+
+Bytes rtu_adu(const Request& request) {
+    Bytes out{request.unit};
+    const Bytes body = pdu(request);
+    out.insert(out.end(), body.begin(), body.end());
+    const std::uint16_t crc = crc16(out);
+    out.push_back(static_cast<std::uint8_t>(crc & 0xFF));
+    out.push_back(static_cast<std::uint8_t>(crc >> 8));
+    return out;
+}
+
+Result<std::size_t> rtu_answer_size(const Request& request, ByteView begin) {
+    constexpr std::size_t frame = 3, largest = 256;  // unit and check sum; the whole
+    if (begin.size() < 2) return std::size_t{0};
+    if ((begin[1] & 0x80) != 0) return frame + 2;
+    std::size_t size = 0;
+    // By the function that answers, which may be another than was asked: then this is what it would have.
+    switch (static_cast<Function>(begin[1])) {
+        case Function::write_coil:
+        case Function::write_register:
+        case Function::write_coils:
+        case Function::write_registers: return frame + 5;
+        case Function::mask_write: return frame + 7;
+        case Function::identify: {
+            if (begin.size() < 8) return std::size_t{0};
+            size = 8;
+            for (unsigned left = begin[7]; left > 0; --left) {
+                if (size + 2 > largest) return fail(Errc::malformed, "an identification longer than a frame");
+                if (begin.size() < size + 2) return std::size_t{0};
+                size += 2U + begin[size + 1];
+            }
+            size += 2;
+            break;
+        }
+        case Function::read_coils:
+        case Function::read_discrete:
+        case Function::read_holding:
+        case Function::read_input:
+        case Function::report_server_id:
+        case Function::write_read:
+            if (begin.size() < 3) return std::size_t{0};
+            size = frame + 2 + begin[2];
+            break;
+        default: return frame + most_answer(request);
+    }
+    if (size > largest) return fail(Errc::malformed, fmt::format("an answer of {} bytes", size));
+    return size;
 }
 
 }  // namespace adapters::modbus
