@@ -99,7 +99,7 @@ std::optional<PointIndex> ModbusAdapter::add_point(ShapeId id, Fields& point, Fi
 
 std::optional<Kind> ModbusAdapter::kind(ShapeId id, PointIndex index) const {
     const PointShape& point = shapes_.at(id).points.at(index);
-    return is_bits(point.extent.table) ? Kind::boolean : point.encoding.kind;
+    return is_bits(point.extent.table) && !point.object ? Kind::boolean : point.encoding.kind;
 }
 
 std::optional<std::uint8_t> ModbusAdapter::read_unit(Fields& site) {
@@ -212,6 +212,8 @@ void ModbusAdapter::read(DeviceId device, std::vector<PointIndex> points, Instan
             job.values[i] = fail(Errc::internal, "no such point");
         else if (!shape->points[points[i]].access.read)
             job.values[i] = fail(Errc::not_allowed, "this point is only written");
+        else if (shape->points[points[i]].object)
+            job.values[i] = fail(Errc::not_found, "the device does not tell this of itself");
         else {
             readable.push_back(points[i]);
             place.push_back(i);

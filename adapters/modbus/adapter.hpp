@@ -30,6 +30,11 @@ public:
     void write(DeviceId, PointIndex, Scalar, Instant deadline, std::function<void(Result<void>)>) override;
     std::vector<std::string> explain(DeviceId, const std::vector<PointIndex>&) const override;
     std::string where() const override { return settings_.where(); }
+    /// "holding:0": [0x00F5, 0x028F], counted as the profile counts; "identify:revision": "1.2".
+    std::vector<std::optional<Result<Scalar>>> pretend(DeviceId, const base::Node& given, Diagnostics&) override;
+    /// Function, then numbers of 16 bits: "05 0000 FF00", "10 0064 0001 02 00A0". Bits without a mask are read before: then
+    /// two lines, the second with the other bits 0.
+    Result<std::vector<std::string>> sends(DeviceId, PointIndex, const Scalar&) const override;
 
     /// For the simulator. Null: no such device.
     const Shape* shape_of(DeviceId) const;

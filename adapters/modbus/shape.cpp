@@ -1,7 +1,6 @@
 #include "adapters/modbus/shape.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace adapters::modbus {
 
@@ -10,105 +9,6 @@ using base::fail;
 using base::Node;
 
 namespace {
-
-constexpr std::string_view at_forms = "write holding:10, input:10, coil:10 or discrete:10";
-const std::vector<std::string_view> table_names{"coil", "discrete", "input", "holding"};  // in the order of Table
-
-std::optional<std::uint32_t> parse_number(std::string_view text) {
-    const bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    if (hex) text.remove_prefix(2);
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-/// "40070+16" too, so that a block of registers can be moved by a parameter: holding:${block}+16.
-std::optional<std::uint32_t> parse_sum(std::string_view text) {
-    std::uint64_t sum = 0;
-    for (;;) {
-        const auto plus = text.find('+');
-        const auto part = parse_number(text.substr(0, plus));
-        if (!part) return std::nullopt;
-        sum = std::min<std::uint64_t>(sum + *part, 0xFFFFFFFF);
-        if (plus == std::string_view::npos) return static_cast<std::uint32_t>(sum);
-        text.remove_prefix(plus + 1);
-    }
-}
-
-struct Place {
-    Table table = Table::holding;
-    std::uint16_t address = 0;
-};
-
-/// An address as the profile's author writes it; or what is wrong with it and the remedy.
-class AddressReader {
-public:
-    explicit AddressReader(Addressing addressing) : addressing_(addressing) {}
-
-    std::optional<Place> read(std::string_view text) {
-        const auto colon = text.find(':');
-        if (colon == std::string_view::npos) return read_modicon(text);
-        const auto word = text.substr(0, colon);
-        const auto table = std::find(table_names.begin(), table_names.end(), word);
-        if (table == table_names.end()) {
-            const auto near = base::nearest(word, table_names);
-            return wrong(
-                fmt::format("'{}' names no Modbus table", text),
-                near.empty() ? std::string(at_forms) : fmt::format("did you mean '{}:{}'?", near, text.substr(colon + 1)));
-        }
-        const auto number = parse_sum(text.substr(colon + 1));
-        if (!number)
-            return wrong(fmt::format("'{}' has no number after the colon", text),
-                         fmt::format("write {}:10 or {}:0x0A", word, word));
-        const Table place = static_cast<Table>(table - table_names.begin());
-        if (addressing_ == Addressing::modicon)
-            return wrong(
-                fmt::format("'{}' in a profile with modicon addresses", text),
-                fmt::format("write {}, or set 'addresses: one' or 'zero' for the form with a colon", modicon(place, *number)));
-        const std::uint32_t first = addressing_ == Addressing::one ? 1 : 0;
-        if (*number < first || *number > 65535 + first)
-            return wrong(fmt::format("'{}' is out of range", text),
-                         fmt::format("addresses go from {} to {}", first, 65535 + first));
-        return Place{place, static_cast<std::uint16_t>(*number - first)};
-    }
-
-    std::string what, remedy;
-
-private:
-    std::optional<Place> wrong(std::string now, std::string then) {
-        what = std::move(now);
-        remedy = std::move(then);
-        return std::nullopt;
-    }
-
-    static char digit_of(Table table) { return "0134"[static_cast<std::size_t>(table)]; }
-    static std::string modicon(Table table, std::uint32_t wire) {
-        const std::string number = fmt::format("{}{:0{}}", digit_of(table), wire + 1, wire < 9999 ? 4 : 5);
-        return table == Table::coil ? '"' + number + '"' : number;
-    }
-
-    // 40011 or 400011: the table's digit, then the number from 1. Modicon's five digits reach 9999, its six 65536.
-    std::optional<Place> read_modicon(std::string_view text) {
-        const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-        const auto number = digits && (text.size() == 5 || text.size() == 6) ? parse_number(text.substr(1)) : std::nullopt;
-        const auto table = text.empty() ? std::string_view::npos : std::string_view("0134").find(text.front());
-        const bool known = number && table != std::string_view::npos && *number >= 1 && *number <= 65536;
-        if (addressing_ != Addressing::modicon) {
-            if (!known) return wrong(fmt::format("'{}' is no Modbus address", text), std::string(at_forms));
-            const std::uint32_t counted = addressing_ == Addressing::one ? *number : *number - 1;
-            return wrong(fmt::format("'{}' looks like a modicon address", text),
-                         fmt::format("write {}:{}, or set 'addresses: modicon' in the profile's 'modbus' section",
-                                     table_names[table], counted));
-        }
-        if (!known)
-            return wrong(fmt::format("'{}' is no modicon address", text),
-                         "write five or six digits, 4xxxx holding, 3xxxx input, 1xxxx discrete, \"0xxxx\" coil in quotes");
-        return Place{static_cast<Table>(table), static_cast<std::uint16_t>(*number - 1)};
-    }
-
-    Addressing addressing_;
-};
 
 std::optional<Extent> read_never(AddressReader& reader, const std::string& text) {
     const auto dash = text.find('-');
@@ -161,7 +61,7 @@ std::optional<Shape> read_shape(Fields* section, base::Diagnostics& diagnostics)
     Shape shape;
     if (section == nullptr) return shape;
     const std::size_t before = diagnostics.count();
-    if (const auto addressing = section->choice("addresses", {"zero", "one", "modicon"}))
+    if (const auto addressing = section->choice("addresses", addressing_names()))
         shape.addressing = static_cast<Addressing>(*addressing);
     if (const auto order = section->choice("order", orders())) shape.order = orders()[*order];
     if (const Node* limits = section->map("limits")) read_limits(*limits, section->what(), diagnostics, shape);
@@ -211,6 +111,48 @@ void read_bit(Fields& point) {
             point.error(key, fmt::format("'{}' says nothing about a single bit", key), fmt::format("remove '{}'", key));
 }
 
+/// The bits that a write of the point changes. The mapping reads the same keys, and reports what is wrong with them.
+std::optional<Bits> read_bits(Fields& point, const Encoding& encoding) {
+    const auto number = [&](const Node& node) -> std::optional<std::uint8_t> {
+        if (node.kind() != Node::Kind::integer || node.integer() < 0 || node.integer() >= width(encoding.kind))
+            return std::nullopt;
+        return static_cast<std::uint8_t>(node.integer());
+    };
+    if (const Node* bit = point.find("bit"))
+        if (const auto at = number(*bit)) return Bits{*at, *at};
+    const Node* bits = point.find("bits");
+    if (bits == nullptr || bits->kind() != Node::Kind::list || bits->items().size() != 2) return std::nullopt;
+    const auto low = number(bits->items()[0]), high = number(bits->items()[1]);
+    if (!low || !high || *low > *high) return std::nullopt;
+    return Bits{*low, *high};
+}
+
+bool is_whole(Kind kind) { return kind >= Kind::int8 && kind <= Kind::uint64; }
+
+void read_using(Fields& write, PointShape& read) {
+    const auto given = write.choice("using", {"single", "multiple", "mask", "write_read"});
+    if (!given) return;
+    read.using_is_given = true;
+    read.write_using = static_cast<Using>(*given);
+    const bool coil = read.extent.table == Table::coil;
+    if (read.write_using == Using::single && read.extent.count > 1)
+        write.error("using", fmt::format("a single write reaches one register, this point has {}", read.extent.count),
+                    "write using: multiple");
+    if (coil && read.write_using >= Using::mask)
+        write.error("using", "a coil is one bit already", "write using: single or multiple, or remove 'using'");
+    else if (read.write_using == Using::mask && !read.bits)
+        write.error("using", "a mask changes some bits of a register, this point is the whole of it",
+                    "add bit: or bits: to the point, or remove 'using'");
+    else if (read.write_using == Using::mask && read.extent.count > 1)
+        write.error("using", fmt::format("a mask write reaches one register, this point has {}", read.extent.count),
+                    "bind the register that holds the bits, or remove 'using'");
+    else if (read.write_using == Using::write_read && read.bits)
+        write.error("using", "some bits of a register cannot be written and read in one request", "write using: mask");
+    else if (read.write_using == Using::write_read && read.extent.count > most_written_and_read_registers)
+        write.error("using", fmt::format("function 23 writes {} registers at most", most_written_and_read_registers),
+                    "write using: multiple");
+}
+
 void read_write(const Shape& shape, Fields& point, Fields* write, PointShape& read) {
     if (read.extent.table == Table::discrete || read.extent.table == Table::input) {
         const auto other = read.extent.table == Table::discrete ? "coil" : "holding";
@@ -218,16 +160,9 @@ void read_write(const Shape& shape, Fields& point, Fields* write, PointShape& re
                     fmt::format("remove 'write', or use {}:", other));
         return;
     }
+    if (read.extent.table == Table::holding && is_whole(read.encoding.kind)) read.bits = read_bits(point, read.encoding);
     read.write_using = read.extent.count == 1 ? Using::single : Using::multiple;
-    if (write != nullptr) {
-        if (const auto given = write->choice("using", {"single", "multiple"})) {
-            read.using_is_given = true;
-            read.write_using = static_cast<Using>(*given);
-            if (read.write_using == Using::single && read.extent.count > 1)
-                write->error("using", fmt::format("a single write reaches one register, this point has {}", read.extent.count),
-                             "write using: multiple");
-        }
-    }
+    if (write != nullptr) read_using(*write, read);
     for (const Extent& never : shape.never)
         if (never.table == read.extent.table && never.address < read.extent.end() && read.extent.address < never.end())
             point.error("at",
@@ -236,10 +171,35 @@ void read_write(const Shape& shape, Fields& point, Fields* write, PointShape& re
                         "remove 'write', or the entry of 'never'");
 }
 
+/// A text that the device tells of itself.
+std::optional<PointShape> read_identify(Fields& point, Fields* write, Access access) {
+    PointShape read;
+    read.access = access;
+    const auto object = point.choice("identify", identify_names());
+    for (const std::string_view key : {"at", "type", "order", "length"})
+        if (point.has(key))
+            point.error(key, fmt::format("'{}' beside 'identify'", key), "keep one of the two: identify is a text of its own");
+    if (write != nullptr) write->known("using");
+    if (access.write) point.error("identify", "what a device tells of itself can only be read", "remove 'write'");
+    if (!object) return std::nullopt;
+    read.object = static_cast<std::uint8_t>(*object);
+    read.encoding = {.kind = Kind::string, .length = 250};
+    return read;
+}
+
 }  // namespace
+
+const std::vector<std::string_view>& identify_names() {
+    static const std::vector<std::string_view> names{"vendor", "product", "revision", "url", "name", "model", "application"};
+    return names;
+}
 
 std::optional<PointShape> read_point(const Shape& shape, Fields& point, Fields* write, Access access) {
     const std::size_t before = point.diagnostics().count();
+    if (point.has("identify")) {
+        auto read = read_identify(point, write, access);
+        return point.diagnostics().count() == before ? read : std::nullopt;
+    }
     PointShape read;
     read.access = access;
     const Node* at = point.need("at", at_forms);
@@ -274,25 +234,100 @@ std::optional<PointShape> read_point(const Shape& shape, Fields& point, Fields* 
     return read;
 }
 
+namespace {
+
+Result<bool> coil_value(const Scalar& value) {
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag;
+    if (const auto* number = std::get_if<std::int64_t>(&value); number != nullptr && (*number == 0 || *number == 1))
+        return *number == 1;
+    if (const auto* number = std::get_if<std::uint64_t>(&value); number != nullptr && *number <= 1) return *number == 1;
+    return fail(Errc::bad_request, "a coil takes true or false");
+}
+
+/// The field's value where it stands in the whole, and the bits of the field.
+struct Field {
+    std::uint64_t value = 0, mask = 0;
+};
+Result<Field> field_of(const Bits& bits, const Scalar& value) {
+    const unsigned count = bits.high - bits.low + 1U;
+    const std::uint64_t most = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+    std::optional<std::uint64_t> number;
+    if (const auto* flag = std::get_if<bool>(&value)) number = *flag ? 1 : 0;
+    if (const auto* whole = std::get_if<std::int64_t>(&value); whole != nullptr && *whole >= 0)
+        number = static_cast<std::uint64_t>(*whole);
+    if (const auto* whole = std::get_if<std::uint64_t>(&value)) number = *whole;
+    if (!number || *number > most)
+        return fail(Errc::bad_request,
+                    count == 1 ? fmt::format("bit {} takes true or false", bits.low)
+                               : fmt::format("bits {} to {} take a whole number from 0 to {}", bits.low, bits.high, most));
+    return Field{*number << bits.low, most << bits.low};
+}
+
+std::uint64_t whole_mask(const PointShape& point) {
+    const unsigned bits = width(point.encoding.kind);
+    return bits >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
+}
+
+/// A pattern of bits as the point's registers hold it.
+Result<Bytes> pattern(const PointShape& point, std::uint64_t bits) {
+    static constexpr Kind unsigned_of_size[] = {Kind::uint8, Kind::uint16, Kind::uint32, Kind::uint64};
+    Encoding encoding = point.encoding;
+    encoding.kind = unsigned_of_size[encoding.length == 8 ? 3 : encoding.length / 2];
+    return encode(encoding, bits);
+}
+
+}  // namespace
+
 Result<Request> write_request(const PointShape& point, Using with, std::uint8_t unit, const Scalar& value) {
     Request request{.unit = unit, .address = point.extent.address, .count = point.extent.count};
     if (point.extent.table == Table::coil) {
         request.function = with == Using::single ? Function::write_coil : Function::write_coils;
-        std::optional<bool> on;
-        if (const auto* flag = std::get_if<bool>(&value)) on = *flag;
-        if (const auto* number = std::get_if<std::int64_t>(&value); number != nullptr && (*number == 0 || *number == 1))
-            on = *number == 1;
-        if (const auto* number = std::get_if<std::uint64_t>(&value); number != nullptr && *number <= 1) on = *number == 1;
-        if (!on) return fail(Errc::bad_request, "a coil takes true or false");
+        const auto on = coil_value(value);
+        if (!on) return tl::unexpected(on.error());
         request.values = {static_cast<std::uint8_t>(*on ? 1 : 0)};
         return request;
     }
-    request.function = with == Using::single ? Function::write_register : Function::write_registers;
+    if (point.bits) {
+        const auto field = field_of(*point.bits, value);
+        if (!field) return tl::unexpected(field.error());
+        const auto keep = pattern(point, ~field->mask & whole_mask(point)), bits = pattern(point, field->value);
+        if (!keep || !bits) return fail(Errc::internal, "bits that are not the point's");
+        request.values = *keep;
+        request.values.insert(request.values.end(), bits->begin(), bits->end());
+        request.function = Function::mask_write;
+        if (with == Using::mask) return request;
+        return Request{.unit = unit, .function = Function::read_holding, .address = request.address, .count = request.count};
+    }
     auto bytes = encode(point.encoding, value);
     if (!bytes) return tl::unexpected(bytes.error());
     if (bytes->size() != point.extent.count * 2U) return fail(Errc::internal, "a value of another length than its registers");
     request.values = std::move(*bytes);
+    request.function = with == Using::single       ? Function::write_register
+                       : with == Using::write_read ? Function::write_read
+                                                   : Function::write_registers;
+    request.write_address = request.address;
     return request;
+}
+
+Result<Request> store_request(const PointShape& point, Using with, std::uint8_t unit, const Scalar& value, ByteView held) {
+    auto request = write_request(point, Using::mask, unit, value);
+    if (!request) return request;
+    const std::size_t size = request->values.size() / 2;
+    if (held.size() != size) return fail(Errc::malformed, "the answer is too short");
+    Bytes changed(size);
+    for (std::size_t i = 0; i < size; ++i)
+        changed[i] = static_cast<std::uint8_t>((held[i] & request->values[i]) | request->values[size + i]);
+    request->values = std::move(changed);
+    request->function = with == Using::single ? Function::write_register : Function::write_registers;
+    return request;
+}
+
+std::string taken_as(const PointShape& point) {
+    if (is_bits(point.extent.table) && !point.object) return "bool";
+    std::string text(name(point.encoding.kind));
+    if (!point.encoding.order.empty()) text += ' ';
+    for (const auto index : point.encoding.order) text += static_cast<char>('A' + index);
+    return text;
 }
 
 Result<Scalar> value_of(const PointShape& point, const Block& block, ByteView data) {

@@ -6,6 +6,7 @@
 #include "gateway/asio_timers.hpp"
 #include "tests/fakes/manual_timers.hpp"
 
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
 #include <deque>
@@ -66,6 +67,9 @@ public:
         fields.done();
         return device;
     }
+
+    /// A map as it stands in a profile.
+    const base::Node& node(const std::string& text) { return yaml("p.yaml", text); }
 
     void start() { adapter->start(*this); }
     void stop() {
