@@ -159,6 +159,11 @@ public:
     virtual void fetch(const Words& /*address*/, Instant /*deadline*/, Fetched done) {
         done(base::fail(base::Errc::not_allowed, "this kind of link has no addresses to look at"));
     }
+    /// Writes at an address that no profile names: {"unit", "7"}, {"at", "holding:10"}, {"value", "0x00F5"}. An address
+    /// that a profile of that device lists under `never:` is refused with Errc::not_allowed. Not verified.
+    virtual void put(const Words& /*address*/, Instant /*deadline*/, std::function<void(Result<void>)> done) {
+        done(base::fail(base::Errc::not_allowed, "this kind of link has no addresses to write to"));
+    }
     struct Progress {
         std::size_t done = 0, of = 0;
         std::string now;  ///< "unit 12 at 9600 8N1"
