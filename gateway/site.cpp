@@ -1,6 +1,7 @@
 #include "gateway/site.hpp"
 
 #include "gateway/base/log.hpp"
+#include "mapping/bus_load.hpp"
 
 #include <fmt/ranges.h>
 #include <algorithm>
@@ -77,6 +78,7 @@ std::optional<Site> load_site(const Places& places, const AdapterRegistry& regis
     sources.make = adapter_maker(registry, loop, timers, random);
     sources.secret = [&secrets](std::string_view name) { return secrets.text(name); };
     auto plan = mapping::compile(sources, diagnostics);
+    if (plan) mapping::check_bus_load(*plan, diagnostics);
     if (!plan || !diagnostics.ok()) return std::nullopt;
     site.plan = std::make_unique<mapping::Plan>(std::move(*plan));
     return site;

@@ -1,3 +1,4 @@
+#include "mapping/bus_load.hpp"
 #include "mapping/names.hpp"
 #include "mapping/plan.hpp"
 
@@ -9,17 +10,26 @@ namespace mapping {
 
 namespace {
 
-/// What one device is asked for: "1s    holding 1..21  21 registers", by period; at start last.
+std::string time_text(std::chrono::microseconds time) {
+    const auto tenths = (time.count() + 50) / 100;
+    return fmt::format("{}.{} ms", tenths / 10, tenths % 10);
+}
+
+/// What one device is asked for: "1s    holding 1..21  21 registers   45.5 ms", by period; at start last.
 std::vector<std::string> requests_of(const Plan& plan, const Device& device) {
-    constexpr auto at_start = Milliseconds::max();
-    std::map<Milliseconds, std::vector<adapters::PointIndex>> periods;
-    for (const auto& point : device.type->points)
-        if (point.readable && (point.at_start || point.period.count() > 0))
-            periods[point.at_start ? at_start : point.period].push_back(point.index);
     std::vector<std::string> lines;
-    for (const auto& [period, points] : periods)
-        for (const auto& line : plan.links[device.link].driver->explain(device.number, points))
-            lines.push_back(fmt::format("{:<6} {}", period == at_start ? "start" : base::span_text(period), line));
+    const auto& driver = *plan.links[device.link].driver;
+    for (const auto& [period, points] : polls_of(*device.type)) {
+        const auto requests = driver.explain(device.number, points);
+        const auto time = driver.cost(device.number, points).time;
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            std::string line =
+                fmt::format("{:<6} {}", period == read_at_start ? "start" : base::span_text(period), requests[i]);
+            if (time.count() > 0 && i + 1 == requests.size())
+                line += fmt::format("   {}{}", time_text(time), requests.size() > 1 ? " together" : "");
+            lines.push_back(std::move(line));
+        }
+    }
     return lines;
 }
 
@@ -49,13 +59,15 @@ void print_links(const Plan& plan, std::string& text) {
             of_link.push_back({&device, &device, 1, std::move(requests)});
         }
     }
+    const auto loads = bus_loads(plan);
     for (std::size_t i = 0; i < plan.links.size(); ++i) {
         std::size_t count = 0;
         for (const auto& row : rows[i]) count += row.count;
         const Link& link = plan.links[i];
         const auto where = link.driver->where();
-        text += fmt::format("{}  {}  {} device{}\n", link.name, where == link.name ? link.adapter : where, count,
-                            count == 1 ? "" : "s");
+        const auto load = loads[i].str();
+        text += fmt::format("{}  {}  {} device{}{}{}\n", link.name, where == link.name ? link.adapter : where, count,
+                            count == 1 ? "" : "s", load.empty() ? "" : "  ", load);
         const Row* before = nullptr;
         for (const auto& row : rows[i]) {
             const bool same = before != nullptr && before->requests == row.requests && !row.requests.empty();

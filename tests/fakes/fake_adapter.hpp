@@ -65,7 +65,51 @@ public:
         return lines;
     }
     std::string where() const override { return "fake"; }
+    Cost cost(adapters::DeviceId, const std::vector<adapters::PointIndex>& points) const override {
+        return {points.size(), point_cost * points.size(), measured};
+    }
+    double busy_limit() const override { return limit; }
+    /// `"pin:3": 245`: a number, a truth or a text.
+    std::vector<std::optional<adapters::Result<adapters::Scalar>>> pretend(adapters::DeviceId device, const base::Node& given,
+                                                                           adapters::Diagnostics& diagnostics) override {
+        const auto& points = shapes[devices[device]];
+        std::vector<std::optional<adapters::Result<adapters::Scalar>>> values(points.size());
+        for (const auto& [pin, at, value] : given.members()) {
+            bool known = false;
+            for (std::size_t i = 0; i < points.size(); ++i) {
+                if (pin != fmt::format("pin:{}", points[i].pin)) continue;
+                known = true;
+                using Kind = base::Node::Kind;
+                if (value.kind() == Kind::null)
+                    values[i] = base::fail(base::Errc::malformed, "a broken pin");
+                else if (value.kind() == Kind::boolean)
+                    values[i] = adapters::Scalar(value.boolean());
+                else if (value.kind() == Kind::integer)
+                    values[i] = adapters::Scalar(value.integer());
+                else if (value.kind() == Kind::number)
+                    values[i] = adapters::Scalar(value.number());
+                else
+                    values[i] = adapters::Scalar(value.written());
+            }
+            if (!known) diagnostics.error(at, fmt::format("no point is at {}", pin), "give a pin that a point reads");
+        }
+        return values;
+    }
+    /// "pin 3 = 1", numbers as the adapter gets them.
+    base::Result<std::vector<std::string>> sends(adapters::DeviceId device, adapters::PointIndex point,
+                                                 const adapters::Scalar& value) const override {
+        const auto number = [](const auto& v) -> std::string {
+            if constexpr (std::is_arithmetic_v<std::decay_t<decltype(v)>>)
+                return fmt::format("{}", v);
+            else
+                return "?";
+        };
+        return std::vector{fmt::format("pin {} = {}", shapes[devices[device]][point].pin, std::visit(number, value))};
+    }
 
+    std::chrono::microseconds point_cost{};  ///< of the link's time, for each point asked
+    bool measured = false;
+    double limit = 1;
     std::string key;  ///< of the section
     std::vector<std::vector<Point>> shapes;
     std::vector<adapters::ShapeId> devices;
