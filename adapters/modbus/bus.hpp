@@ -4,7 +4,9 @@
 #include "adapters/modbus/link_settings.hpp"
 #include "gateway/base/time.hpp"
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace adapters::modbus {
@@ -26,8 +28,8 @@ public:
     /// Forgets the request under way, closes, then calls `stopped` from the loop. No call-back after it.
     virtual void stop(std::function<void()> stopped) = 0;
     /// Only in state up, and only when the one before was answered. A broadcast (Request::broadcast) counts as answered, by
-    /// no bytes, when its last byte was sent. `timeout` runs from the last byte sent. Answers
-    /// once, never from within this call: the data bytes of a read, or an error (timeout, offline, malformed, the
+    /// no bytes, when its last byte was sent; the bus then keeps the turnaround delay of 100 ms by itself (serial line 1.02,
+    /// 2.4.1). `timeout` runs from the last byte sent. Answers once, never from within this call: the data bytes of a read, or an error (timeout, offline, malformed, the
     /// device's exceptions).
     virtual void exchange(Request, base::Milliseconds timeout, Answer) = 0;
     /// Every frame from now on, as it stands on the wire; null ends it. Called on the loop.
@@ -39,6 +41,9 @@ public:
     virtual Result<void> tune(const SerialLine&) {
         return base::fail(base::Errc::not_allowed, "this link has no speed of its own");
     }
+    /// How long the device of the last exchange thought: from the last byte sent to the first one of its answer, time on the
+    /// network included. Nothing when no answer came. For the `Answer` to ask.
+    virtual std::optional<std::chrono::microseconds> turnaround() const { return std::nullopt; }
     /// How long a unit that did not answer is left alone, so that its late answer cannot be taken for the next one.
     virtual base::Milliseconds settle(base::Milliseconds timeout) const = 0;
 };
