@@ -3,6 +3,7 @@
 #include "mapping/names.hpp"
 #include "mapping/profile.hpp"
 #include "mapping/site.hpp"
+#include "mapping/substitute.hpp"
 #include "mapping/type_builder.hpp"
 
 #include <fmt/format.h>
@@ -54,6 +55,45 @@ private:
         return plan_.links.size() - 1;
     }
 
+    /// The link with the content of its secrets. Only keys that are secrets by their name take one: an adapter never repeats
+    /// their values, but may repeat any other in an error.
+    Node with_secrets(const Node& link, const std::string& what) {
+        if (link.kind() != Node::Kind::map) return link;
+        std::vector<Node::Member> members;
+        for (const auto& member : link.members()) {
+            const bool is_secret = is_secret_key(member.key);
+            Parameters contents;
+            const auto wrong = [&](std::string_view says, std::string_view remedy) {
+                diagnostics_.error(member.value.at(), fmt::format("{}: {}", what, says), remedy);
+            };
+            if (is_secret && member.value.written().find("PRIVATE KEY") != std::string::npos)
+                wrong(fmt::format("'{}' stands here in clear", member.key),
+                      "put it into a secret file and write \"${secret:name}\"");
+            for (const Reference& reference : references(member.value)) {
+                if (!reference.name.starts_with("secret:")) continue;
+                const auto name = std::string_view(reference.name).substr(7);
+                if (!is_secret) {
+                    wrong(fmt::format("the secret '{}' could be shown here", name),
+                          "only key, password and their like take secrets");
+                    continue;
+                }
+                auto content = sources_.secret ? sources_.secret(name)
+                                               : base::fail(base::Errc::not_found, "no place for secrets is known");
+                if (content)
+                    contents.emplace(reference.name, Node::text(member.value.at(), std::move(*content)));
+                else
+                    wrong(fmt::format("secret '{}': {}", name, content.error().message),
+                          "make the file, readable by the gateway only");
+            }
+            members.push_back({member.key, member.at, contents.empty() ? member.value : substitute(member.value, contents)});
+        }
+        return Node::map(link.at(), std::move(members));
+    }
+    static bool is_secret_key(std::string_view key) {
+        static constexpr std::string_view words[] = {"key", "password", "passkey", "psk", "pin", "secret", "token"};
+        return std::find(std::begin(words), std::end(words), key) != std::end(words);
+    }
+
     void read_links() {
         if (sources_.links == nullptr || sources_.links->kind() == Node::Kind::null) return;
         Fields links(*sources_.links, "links", diagnostics_);
@@ -68,7 +108,9 @@ private:
             if (!good)
                 diagnostics_.error(member.at, fmt::format("a link cannot be called '{}'", member.key),
                                    "use letters, digits, - _ and . only");
-            Fields fields(member.value, fmt::format("link '{}'", member.key), diagnostics_);
+            const std::string what = fmt::format("link '{}'", member.key);
+            const Node filled = with_secrets(member.value, what);
+            Fields fields(filled, what, diagnostics_);
             if (!fields.valid()) continue;
             if (member.value.members().empty()) {
                 diagnostics_.error(member.value.at(), fmt::format("link '{}' goes nowhere", member.key),

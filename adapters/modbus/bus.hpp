@@ -29,8 +29,8 @@ public:
     virtual void stop(std::function<void()> stopped) = 0;
     /// Only in state up, and only when the one before was answered. A broadcast (Request::broadcast) counts as answered, by
     /// no bytes, when its last byte was sent; the bus then keeps the turnaround delay of 100 ms by itself (serial line 1.02,
-    /// 2.4.1). `timeout` runs from the last byte sent. Answers once, never from within this call: the data bytes of a read, or an error (timeout, offline, malformed, the
-    /// device's exceptions).
+    /// 2.4.1). `timeout` runs from the last byte sent. Answers once, never from within this call: the data bytes of a read,
+    /// or an error (timeout, offline, malformed, the device's exceptions).
     virtual void exchange(Request, base::Milliseconds timeout, Answer) = 0;
     /// Every frame from now on, as it stands on the wire; null ends it. Called on the loop.
     using Tap = std::function<void(bool sent, Bytes adu)>;

@@ -216,6 +216,33 @@ TEST(Compile, ASecretInClearIsRefusedAndNotRepeated) {
     EXPECT_EQ(text.find("sesame"), std::string::npos) << text;
 }
 
+TEST(Compile, ALinksSecretReachesItsAdapterAndNobodyElse) {
+    Stage stage;
+    stage.links("bus: {fake: here, key: \"${secret:door}\"}")
+        .points("  p: {pin: 1, to: 3303/0}\n")
+        .device()
+        .secret("door", "sesame");
+    const auto plan = stage.plan();
+    EXPECT_EQ(stage.link_key, "sesame");
+    EXPECT_EQ(plan.str().find("sesame"), std::string::npos);
+}
+
+TEST(Compile, ALinksSecretThatIsMissingOrWouldBeShownIsTold) {
+    EXPECT_EQ(
+        Stage().links("bus: {fake: here, key: \"${secret:door}\"}").errors(),
+        "gateway.yaml:1:24: link 'bus': secret 'door': there is no such file; make the file, readable by the gateway only\n");
+    EXPECT_NE(Stage()
+                  .links("bus: {fake: \"${secret:door}\"}")
+                  .secret("door", "sesame")
+                  .errors()
+                  .find("gateway.yaml:1:13: link 'bus': the secret 'door' could be shown here; only key, password and their "
+                        "like take secrets"),
+              std::string::npos);
+    EXPECT_NE(
+        Stage().links("bus: {fake: here, key: \"-----BEGIN PRIVATE KEY-----\"}").errors().find("'key' stands here in clear"),
+        std::string::npos);
+}
+
 TEST(Compile, UnitsOfARangeBecomeDevices) {
     const auto plan = Stage()
                           .profile(meter)

@@ -54,6 +54,7 @@ public:
                 return nullptr;
             }
             link.known("fake");
+            if (link.has("key")) link_key = link.text("key").value_or("");
             auto made = std::make_unique<fakes::FakeAdapter>();
             adapters.push_back(made.get());
             return made;
@@ -81,6 +82,7 @@ public:
     Sources sources;
     base::Diagnostics diagnostics;
     std::vector<fakes::FakeAdapter*> adapters;  ///< in the order of the links
+    std::string link_key;                       ///< the last link's `key`, as the adapter got it
 
 private:
     base::Node links_ = base::Node::map(
