@@ -31,6 +31,13 @@ void ServiceManager::status(const std::string& line) {
     sd_notify(0, ("STATUS=" + line).c_str());
 }
 
+void ServiceManager::reloading() {
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(timers_.now().time_since_epoch()).count();
+    sd_notify(0, fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now).c_str());
+}
+
+void ServiceManager::reloaded() { sd_notify(0, "READY=1"); }
+
 void ServiceManager::stopping() {
     alarm_.cancel();
     sd_notify(0, "STOPPING=1");

@@ -17,6 +17,9 @@ public:
     void ready(std::function<std::string()> healthy);
     void status(const std::string& line);
     void stopping();
+    /// Around a reload (`systemctl reload` waits for the second).
+    void reloading();
+    void reloaded();
 
 private:
     void feed();
