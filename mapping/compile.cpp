@@ -2,6 +2,7 @@
 
 #include "mapping/names.hpp"
 #include "mapping/profile.hpp"
+#include "mapping/rule_reader.hpp"
 #include "mapping/site.hpp"
 #include "mapping/substitute.hpp"
 #include "mapping/type_builder.hpp"
@@ -30,11 +31,13 @@ public:
 
     std::optional<Plan> run(std::size_t errors_before) {
         read_links();
-        for (const Node* entry : site_entries(sources_.site, diagnostics_)) {
+        const auto entries = site_entries(sources_.site, diagnostics_);
+        for (const Node* entry : entries.devices) {
             const Node* id = entry->kind() == Node::Kind::map ? entry->find("id") : nullptr;
             const std::string what = id != nullptr ? fmt::format("device '{}'", id->written()) : "device";
             expand_site_device(*entry, diagnostics_, [&](const Node& device) { read_device(device, what); });
         }
+        for (const Node* entry : entries.rules) read_rule(*entry);
         if (plan_.devices.size() > most_devices)
             diagnostics_.error(plan_.devices[most_devices].at, fmt::format("over {} devices", most_devices),
                                "use a second gateway");
@@ -128,29 +131,35 @@ private:
         }
     }
 
+    /// The link that the key `link` names. Nothing: reported, or the link itself is broken.
+    std::optional<std::size_t> named_link(Fields& fields) {
+        const auto name = fields.text("link");
+        if (!name) return std::nullopt;
+        const auto found = links_.find(*name);
+        if (found == links_.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& [link, ignored] : links_) known.push_back(link);
+            fields.error("link", fmt::format("there is no link '{}'", *name),
+                         suggestion(*name, known, "add it under links: of gateway.yaml"));
+            return std::nullopt;
+        }
+        return found->second != no_link ? std::optional(found->second) : std::nullopt;
+    }
+
     /// The link of a device: a named one, or one of its own for its address. Nothing: reported.
     std::optional<std::size_t> link_of(Fields& device, const Profile* profile) {
         if (device.has("link")) {
-            const auto name = device.text("link");
-            if (!name) return std::nullopt;
-            const auto found = links_.find(*name);
-            if (found == links_.end()) {
-                std::vector<std::string_view> known;
-                for (const auto& [link, ignored] : links_) known.push_back(link);
-                device.error("link", fmt::format("there is no link '{}'", *name),
-                             suggestion(*name, known, "add it under links: of gateway.yaml"));
-                return std::nullopt;
-            }
-            if (found->second == no_link) return std::nullopt;
-            const Link& link = plan_.links[found->second];
+            const auto found = named_link(device);
+            if (!found) return std::nullopt;
+            const Link& link = plan_.links[*found];
             if (profile != nullptr && link.adapter != profile->protocol) {
                 device.error(
                     "link",
-                    fmt::format("{} speaks {}, link '{}' speaks {}", profile->id(), profile->protocol, *name, link.adapter),
+                    fmt::format("{} speaks {}, link '{}' speaks {}", profile->id(), profile->protocol, link.name, link.adapter),
                     "choose another link or profile");
                 return std::nullopt;
             }
-            return found->second;
+            return found;
         }
         if (!device.has("address")) {
             device.error("id", "neither 'link' nor 'address'",
@@ -213,7 +222,8 @@ private:
             key += fmt::format("\n{} {} {} {}", name, static_cast<int>(value.kind()), value.written().size(), value.written());
         for (const auto& [name, point] : overrides)
             key += fmt::format("\n.{} {} {} {} {}", name, point.every ? point.every->count() : -1, point.at_start, point.use,
-                               point.write);
+                               point.write) +
+                   (point.deadband ? fmt::format(" {}", *point.deadband) : "");
         return key;
     }
 
@@ -246,7 +256,9 @@ private:
             return -1;
         };
         return std::equal(a.points.begin(), a.points.end(), b.points.begin(), b.points.end(),
-                          [](const PointSpec& p, const PointSpec& q) { return p.index == q.index; }) &&
+                          [](const PointSpec& p, const PointSpec& q) {
+                              return p.index == q.index && p.write_index == q.write_index;
+                          }) &&
                std::equal(a.actions.begin(), a.actions.end(), b.actions.begin(), b.actions.end(),
                           [&](const Action& p, const Action& q) {
                               return std::equal(p.steps.begin(), p.steps.end(), q.steps.begin(), q.steps.end(),
@@ -261,7 +273,9 @@ private:
         made.at = node.at();
         read_id(device, made);
         read_prefix(device, made);
-        refuse_later(device, {{"name", "the id is the device's name"}});
+        made.name = device.text("name").value_or("");
+        if (made.name.size() > longest_id)
+            device.error("name", "a name of this length cannot be", fmt::format("write up to {} bytes", longest_id));
         device.need("profile", "say what it is: profile: maker/model@1");
         const Profile* profile = nullptr;
         if (const auto reference = device.text("profile"))
@@ -294,13 +308,24 @@ private:
         plan_.devices.push_back(std::move(made));
     }
 
+    void read_rule(const Node& node) {
+        const RuleContext context{library_, sources_.secret, plan_.links, [this](Fields& rule) { return named_link(rule); }};
+        auto rule = mapping::read_rule(node, context, diagnostics_);
+        if (!rule) return;
+        const auto [entry, fresh] = rules_.try_emplace(rule->name, rule->at);
+        if (!fresh)
+            diagnostics_.error(rule->at, fmt::format("there is a rule '{}' already", rule->name),
+                               fmt::format("see {}; give it another name", place(entry->second)));
+        plan_.rules.push_back(std::move(*rule));
+    }
+
     const Sources& sources_;
     Diagnostics& diagnostics_;
     Library library_;
     Plan plan_;
     std::map<std::string, std::size_t, std::less<>> links_;
     std::unordered_map<std::string, std::size_t> addresses_;
-    std::unordered_map<std::string, base::SourceLoc> ids_, prefixes_;
+    std::unordered_map<std::string, base::SourceLoc> ids_, prefixes_, rules_;
     std::unordered_map<std::string, std::optional<BuiltType>> types_;
     std::unordered_map<std::string, std::shared_ptr<const DeviceType>> shared_;
     std::unordered_map<const Profile*, int> failures_;

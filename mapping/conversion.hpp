@@ -2,6 +2,7 @@
 
 #include "adapters/api/encoding.hpp"
 #include "lwm2m/value.hpp"
+#include "mapping/number.hpp"
 
 #include <memory>
 #include <optional>
@@ -23,6 +24,15 @@ struct Reading {
     Quality quality = Quality::good;
 };
 
+/// A value halfway: on the server's side of `scale` and `offset`, before `exponent` and `calc`; or, when writing, after
+/// them. What an Evaluator puts its own work between.
+struct Taken {
+    bool there = true;  ///< false: the device itself says that it is not
+    adapters::Scalar value;
+    std::optional<Number> number{};  ///< the same, where it is a number or a boolean
+    std::optional<double> asked{};   ///< writing: the number that the server wrote, for messages; nothing after a `calc`
+};
+
 /// Between what a device says and what a server hears; the only place that knows both kinds of value.
 /// Reading: invalid → bit/bits → map → scale, offset → range → type of the resource. Writing: the same way back.
 /// Numbers stay exact: integers as integers, a decimal scale applied once (229 × 0.1 is 22.9).
@@ -37,6 +47,17 @@ public:
     base::Result<Reading> read(const adapters::Scalar& raw) const;
     /// Errc::bad_request with the limit in the text: over max, off step, not in map. Nothing else may reach the bus.
     base::Result<adapters::Scalar> write(const lwm2m::Value& value) const;
+    /// The halves of read(): invalid to offset, then range and type.
+    base::Result<Taken> take(const adapters::Scalar& raw) const;
+    base::Result<Reading> give(const Taken&) const;
+    /// The halves of write(): limits and step, then offset back to the device's type.
+    base::Result<Taken> ask(const lwm2m::Value& value) const;
+    base::Result<adapters::Scalar> put(Taken) const;
+
+    /// Does a raw value, read back, hold what was written? With `bit` and `bits` only these count.
+    bool shows(const adapters::Scalar& raw, const adapters::Scalar& written) const;
+    /// What would be read after `written`, as far as this point looks at it: with `bits` the field at its place.
+    adapters::Scalar as_read(const adapters::Scalar& written) const;
     const Rules& rules() const { return *rules_; }
 
 private:

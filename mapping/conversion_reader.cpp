@@ -14,9 +14,6 @@ using lwm2m::Type;
 
 namespace {
 
-/// What a value is between two steps.
-enum class Sort : std::uint8_t { unknown, boolean, integer, number, text, bytes };
-
 Sort sort_of(std::optional<Kind> kind) {
     if (!kind) return Sort::unknown;
     switch (*kind) {
@@ -38,19 +35,6 @@ Sort sort_of(const Scalar& value) {
     return Sort::integer;
 }
 
-std::string_view sort_name(Sort sort) {
-    switch (sort) {
-        case Sort::unknown: return "a value";
-        case Sort::boolean: return "true or false";
-        case Sort::integer: return "a whole number";
-        case Sort::number: return "a number";
-        case Sort::text: return "text";
-        case Sort::bytes: return "bytes";
-    }
-    return "a value";
-}
-
-bool is_numeric(Sort sort) { return sort == Sort::integer || sort == Sort::number || sort == Sort::unknown; }
 bool is_number(const Node& node) { return node.kind() == Node::Kind::integer || node.kind() == Node::Kind::number; }
 
 std::optional<std::uint64_t> hex_of(const Node& node) {
@@ -68,24 +52,33 @@ public:
         : point_(point), write_(write), goal_(goal), sort_(sort_of(kind)) {
         rules_.kind = kind;
         if (goal != nullptr) rules_.type = goal->resource->type;
+        calc_ = point.has("calc");
     }
 
-    std::shared_ptr<const Conversion::Rules> read() {
+    std::optional<ReadConversion> read() {
         const std::size_t before = point_.diagnostics().count();
         rules_.unit = point_.text("unit").value_or("");
         read_invalid();
         read_bits();
         read_map();
         read_scale();
+        if (point_.has("exponent")) {
+            if (!is_numeric(sort_))
+                point_.error("exponent", fmt::format("'exponent' on {}", sort_name(sort_)), "it is for numbers: remove it");
+            sort_ = Sort::number;
+        }
         read_range();
-        if (goal_ != nullptr) check_type();
+        const std::size_t before_goal = point_.diagnostics().count();
+        if (!calc_) check_goal(point_, sort_, goal_);
+        if (goal_ != nullptr && point_.diagnostics().count() == before_goal) check_map();
         if (write_ != nullptr) read_limits();
-        if (point_.diagnostics().count() != before) return nullptr;
-        return std::make_shared<const Conversion::Rules>(std::move(rules_));
+        if (point_.diagnostics().count() != before) return std::nullopt;
+        return ReadConversion{std::make_shared<const Conversion::Rules>(std::move(rules_)), sort_};
     }
 
 private:
     void read_invalid() {
+        if (rules_.kind == Kind::sunssf) rules_.invalid.emplace_back(std::int64_t{-32768});  // SunSpec: not implemented
         const auto* list = point_.list("invalid");
         if (list == nullptr) return;
         for (const auto& item : *list) {
@@ -152,9 +145,6 @@ private:
         if (sort_ != Sort::integer && sort_ != Sort::unknown)
             point_.error(key, fmt::format("'{}' of {}", key, sort_name(sort_)),
                          "bits are in whole numbers: write type: uint16");
-        else if (write_ != nullptr)
-            point_.error("write", fmt::format("'write' on some bits of a value would change its other bits"),
-                         "map the whole value, or remove 'write'");
         sort_ = rules_.single_bit ? Sort::boolean : Sort::integer;
     }
 
@@ -224,44 +214,12 @@ private:
             point_.error("range", "'range' must be the least and the greatest possible value", "write range: [-40, 125]");
             return;
         }
-        if (!is_numeric(sort_))
-            point_.error("range", fmt::format("'range' on {}", sort_name(sort_)), "it is for numbers: remove it");
         rules_.range = {(*list)[0].number(), (*list)[1].number()};
     }
 
-    /// Can a value of this sort be the resource's?
-    void check_type() {
-        bool good = true;
-        const auto wrong = [&](std::string_view remedy) {
-            good = false;
-            point_.error(
-                "to", fmt::format("{} takes {}, this point gives {}", goal_->str(), lwm2m::name(rules_.type), sort_name(sort_)),
-                remedy);
-        };
-        if (sort_ == Sort::unknown) return;
-        switch (rules_.type) {
-            case Type::integer:
-            case Type::unsigned_integer:
-            case Type::floating:
-            case Type::time:
-                if (sort_ == Sort::text || sort_ == Sort::bytes)
-                    wrong("map to a resource for text, or translate it with map: {\"ON\": 1}");
-                break;
-            case Type::boolean:
-                if (sort_ == Sort::text || sort_ == Sort::bytes) wrong("translate it with map: {\"ON\": true, \"OFF\": false}");
-                if (sort_ == Sort::number) wrong("map to a resource for numbers");
-                break;
-            case Type::string:
-            case Type::corelnk:
-            case Type::objlnk:
-                if (sort_ != Sort::text) wrong("write type: string, or translate it with map: {0: \"off\", 1: \"on\"}");
-                break;
-            case Type::opaque:
-                if (sort_ != Sort::bytes) wrong("write type: bytes");
-                break;
-            case Type::none: break;
-        }
-        if (!good || rules_.map.empty() || rules_.scale || rules_.offset || rules_.type == Type::none) return;
+    /// Can each value of the map be the resource's?
+    void check_map() {
+        if (calc_ || rules_.map.empty() || rules_.scale || rules_.offset || rules_.type == Type::none) return;
         const Node* map = point_.node().find("map");
         for (const auto& member : map->members())
             if (const auto value = scalar_of(member.value)) {
@@ -279,7 +237,7 @@ private:
     }
 
     void read_limits() {
-        const bool numeric = is_numeric(sort_);
+        const bool numeric = calc_ || is_numeric(sort_);
         rules_.least = write_->number("min");
         rules_.most = write_->number("max");
         const auto step = write_->number("step");
@@ -307,10 +265,59 @@ private:
     Fields* write_;
     const Goal* goal_;
     Sort sort_;
+    bool calc_ = false;  // what a server sees is worked out later
     Conversion::Rules rules_;
 };
 
 }  // namespace
+
+std::string_view sort_name(Sort sort) {
+    switch (sort) {
+        case Sort::unknown: return "a value";
+        case Sort::boolean: return "true or false";
+        case Sort::integer: return "a whole number";
+        case Sort::number: return "a number";
+        case Sort::text: return "text";
+        case Sort::bytes: return "bytes";
+    }
+    return "a value";
+}
+
+bool is_numeric(Sort sort) { return sort == Sort::integer || sort == Sort::number || sort == Sort::unknown; }
+
+void check_goal(Fields& point, Sort sort, const Goal* goal) {
+    if (point.has("range") && !is_numeric(sort))
+        point.error("range", fmt::format("'range' on {}", sort_name(sort)), "it is for numbers: remove it");
+    if (goal == nullptr || sort == Sort::unknown) return;
+    const auto wrong = [&](std::string_view remedy) {
+        point.error(
+            "to",
+            fmt::format("{} takes {}, this point gives {}", goal->str(), lwm2m::name(goal->resource->type), sort_name(sort)),
+            point.has("calc") ? "let the expression give it: text(a), number(a), a != 0" : remedy);
+    };
+    switch (goal->resource->type) {
+        case Type::integer:
+        case Type::unsigned_integer:
+        case Type::floating:
+        case Type::time:
+            if (sort == Sort::text || sort == Sort::bytes)
+                wrong("map to a resource for text, or translate it with map: {\"ON\": 1}");
+            break;
+        case Type::boolean:
+            if (sort == Sort::text || sort == Sort::bytes) wrong("translate it with map: {\"ON\": true, \"OFF\": false}");
+            if (sort == Sort::number) wrong("map to a resource for numbers");
+            break;
+        case Type::string:
+        case Type::corelnk:
+        case Type::objlnk:
+            if (sort != Sort::text) wrong("write type: string, or translate it with map: {0: \"off\", 1: \"on\"}");
+            break;
+        case Type::opaque:
+            if (sort != Sort::bytes) wrong("write type: bytes");
+            break;
+        case Type::none: break;
+    }
+}
 
 std::optional<Kind> written_kind(const Node& point) {
     const Node* type = point.find("type");
@@ -320,8 +327,7 @@ std::optional<Kind> written_kind(const Node& point) {
     return std::nullopt;
 }
 
-std::shared_ptr<const Conversion::Rules> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind,
-                                                         const Goal* goal) {
+std::optional<ReadConversion> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal) {
     return Reader(point, write, kind, goal).read();
 }
 

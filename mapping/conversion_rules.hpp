@@ -28,6 +28,8 @@ struct Conversion::Rules {
     std::string unit;  ///< for messages
 };
 
+/// × scale + offset.
+Number scaled(const Number&, const Conversion::Rules&);
 /// "7", "true", "\"ON\"", hex: for messages.
 std::string scalar_text(const adapters::Scalar& value);
 bool is_integer_kind(adapters::Kind);

@@ -10,7 +10,25 @@
 namespace mapping {
 
 /// Which points of a type hang together; made once by the compiler, shared by all its devices.
-struct Wiring;
+struct Wiring {
+    static constexpr std::uint16_t none = 0xFFFF;
+    /// Where an Evaluator keeps what it must know of a point; none: nothing.
+    struct Place {
+        std::uint16_t own = none, input = none, counter = none, told = none;
+        std::uint16_t rank = none;  ///< in `order`; none: nothing else has a part in it
+    };
+    std::vector<Place> places;                          ///< by point
+    std::vector<std::uint16_t> order;                   ///< points that wait for others, inputs before what needs them
+    std::vector<std::vector<std::uint16_t>> followers;  ///< by point: ranks of those that need it
+    std::uint16_t owns = 0, inputs = 0, counters = 0, tolds = 0;
+
+    /// Of complete points (formula, deadband); null when none of them needs an Evaluator. `order` names the points with
+    /// `calc` or `exponent`, inputs first.
+    static std::shared_ptr<const Wiring> of(const std::vector<PointSpec>& points, std::vector<std::uint16_t> order);
+};
+
+/// The slot by which an expression names the point's own value (`value`).
+constexpr std::uint16_t own_value = 0xFFFF;
 
 /// What raw values of one device mean, with all that needs a memory: inputs of `calc` and `exponent`, the counter of
 /// `monotonic`, the base of `deadband`. Pure: no clock, no I/O. A device of a type without these needs none
@@ -43,25 +61,32 @@ public:
     const std::shared_ptr<const DeviceType>& type() const { return type_; }
 
 private:
+    struct Count {
+        bool known = false, doubted = false;
+        Number last{}, doubt{};
+    };
+    struct Kept {  // a value before the resource's type, as expressions see it
+        Expression::Value value{};
+        Quality quality = Quality::never;
+    };
+
+    /// What others need of a point; `worst` becomes its quality if that is worse.
     Expression::Value input(std::uint16_t point, Quality& worst) const;
-    std::optional<int> power(const Formula&, Quality& worst) const;
-    base::Result<Reading> work_out(std::uint16_t point) const;
-    Reading finish(std::uint16_t point, Reading reading);
-    void wake(std::uint16_t point);
+    /// The power of ten of `exponent`; nothing without one.
+    std::optional<int> power(std::uint16_t point, Quality& worst) const;
+    Kept work_out(std::uint16_t point) const;
+    /// Range, monotonic, deadband; keeps what others need and wakes them.
+    base::Result<void> finish(std::uint16_t point, const Taken& taken, Quality worst, Outcomes& out);
+    bool goes_on(Count& count, const Monotonic& rule, const Number& now) const;
+    void wake(std::uint16_t rank);
 
     std::shared_ptr<const DeviceType> type_;
     // By the wiring's slots, so that other points cost nothing.
-    std::vector<Expression::Value> own_;  // before exponent and calc
-    std::vector<Quality> own_quality_;
-    std::vector<Expression::Value> inputs_;  // readings that others need
-    std::vector<Quality> input_quality_;
-    struct Count {
-        bool known = false, doubted = false;
-        Number last, doubt;
-    };
+    std::vector<Kept> own_;     // of points with `calc` or `exponent`, before these
+    std::vector<Kept> inputs_;  // readings that others need
     std::vector<Count> counters_;
     std::vector<lwm2m::Value> told_;      // base of `deadband`
-    std::vector<std::uint16_t> waiting_;  // ranks in the wiring's order, ascending
+    std::vector<std::uint16_t> waiting_;  // ranks in the wiring's order, ascending, each once
 };
 
 }  // namespace mapping

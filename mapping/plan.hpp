@@ -159,7 +159,7 @@ struct Rule {
         std::string name;
         base::Node value;  ///< may hold `${fact}`; for `optional` exactly that
         bool text = false;
-        bool optional = false;  ///< not written in `set`: taken from the fact of the same name, if the find has one
+        bool optional = false;  ///< taken from the fact of the same name, if the find has one; else the default stands
     };
 
     std::string name;  ///< unlike all others

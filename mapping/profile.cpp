@@ -33,48 +33,6 @@ bool is_scalar(const Node& node) {
 
 // -- Parameters
 
-std::string kind_text(const Parameter& parameter) {
-    const auto bounds = [&](std::string_view kind) {
-        if (parameter.least && parameter.most) return fmt::format("{} from {} to {}", kind, *parameter.least, *parameter.most);
-        if (parameter.least) return fmt::format("{} of at least {}", kind, *parameter.least);
-        if (parameter.most) return fmt::format("{} of at most {}", kind, *parameter.most);
-        return std::string(kind);
-    };
-    switch (parameter.kind) {
-        case Parameter::Kind::boolean: return "true or false";
-        case Parameter::Kind::integer: return bounds("a whole number");
-        case Parameter::Kind::number: return bounds("a number");
-        case Parameter::Kind::text: return "text, in quotes if it looks like a number";
-        case Parameter::Kind::secret: return "${secret:name}";
-        case Parameter::Kind::choice: {
-            std::string list;
-            for (const auto& choice : parameter.choices->items()) list += (list.empty() ? "" : ", ") + choice.written();
-            return fmt::format("one of {}", list);
-        }
-    }
-    return "";
-}
-
-/// Is it of the parameter's type and within its bounds? A secret's value is not looked at here.
-bool fits(const Parameter& parameter, const Node& value) {
-    switch (parameter.kind) {
-        case Parameter::Kind::boolean: return value.kind() == Node::Kind::boolean;
-        case Parameter::Kind::integer:
-            if (value.kind() != Node::Kind::integer) return false;
-            break;
-        case Parameter::Kind::number:
-            if (!is_number(value)) return false;
-            break;
-        case Parameter::Kind::text:
-        case Parameter::Kind::secret: return value.kind() == Node::Kind::text;
-        case Parameter::Kind::choice:
-            return std::any_of(parameter.choices->items().begin(), parameter.choices->items().end(), [&](const Node& choice) {
-                return choice.kind() == value.kind() && choice.written() == value.written();
-            });
-    }
-    return !(parameter.least && value.number() < *parameter.least) && !(parameter.most && value.number() > *parameter.most);
-}
-
 std::optional<Parameter> read_parameter(const Node::Member& member, Diagnostics& diagnostics) {
     const std::size_t before = diagnostics.count();
     check_name(member, "a parameter", diagnostics);
@@ -140,6 +98,23 @@ std::pair<std::string, std::string> unknown_reference(const std::string& name, c
             suggestion(name, known, "declare it under params:, or remove it")};
 }
 
+/// Words of all `calc` below a node: parameters stand there without `${}`.
+void note_expressions(const Node& node, std::set<std::string, std::less<>>& used) {
+    const auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+    for (const auto& member : node.members()) {
+        note_expressions(member.value, used);
+        if (member.key != "calc") continue;
+        const std::string& text = member.value.written();
+        for (std::size_t i = 0; i < text.size();) {
+            std::size_t end = i;
+            while (end < text.size() && is_word(text[end])) ++end;
+            if (end > i) used.insert(text.substr(i, end - i));
+            i = end > i ? end : i + 1;
+        }
+    }
+    for (const auto& item : node.items()) note_expressions(item, used);
+}
+
 void check_references(const Profile& profile, const std::vector<std::string_view>& known, Diagnostics& diagnostics) {
     std::set<std::string, std::less<>> used;
     const auto check = [&](const Node& section, bool may_be_secret) {
@@ -148,6 +123,8 @@ void check_references(const Profile& profile, const std::vector<std::string_view
                 diagnostics.error(reference.at, "a key cannot contain '${…}'", "write it in values only");
             } else if (!reference.closed) {
                 diagnostics.error(reference.at, "'${' without '}'", "write ${name}");
+            } else if (reference.name.rfind("arg.", 0) == 0 && &section == profile.root->find("actions")) {
+                // An argument of an Execute; its action knows it.
             } else if (std::find(known.begin(), known.end(), reference.name) == known.end()) {
                 const auto [what, remedy] = unknown_reference(reference.name, known);
                 diagnostics.error(reference.at, what, remedy);
@@ -162,7 +139,10 @@ void check_references(const Profile& profile, const std::vector<std::string_view
     };
     for (const auto& member : profile.root->members()) {
         if (member.key == profile.protocol) check(member.value, true);
-        if (std::find(std::begin(sections), std::end(sections), member.key) != std::end(sections)) check(member.value, false);
+        if (std::find(std::begin(sections), std::end(sections), member.key) != std::end(sections)) {
+            check(member.value, false);
+            note_expressions(member.value, used);
+        }
     }
     for (const auto& parameter : profile.parameters)
         if (used.find(parameter.name) == used.end())
@@ -244,6 +224,47 @@ std::optional<Profile> read_profile(const Node& file, Diagnostics& diagnostics) 
 }
 
 }  // namespace
+
+std::string kind_text(const Parameter& parameter) {
+    const auto bounds = [&](std::string_view kind) {
+        if (parameter.least && parameter.most) return fmt::format("{} from {} to {}", kind, *parameter.least, *parameter.most);
+        if (parameter.least) return fmt::format("{} of at least {}", kind, *parameter.least);
+        if (parameter.most) return fmt::format("{} of at most {}", kind, *parameter.most);
+        return std::string(kind);
+    };
+    switch (parameter.kind) {
+        case Parameter::Kind::boolean: return "true or false";
+        case Parameter::Kind::integer: return bounds("a whole number");
+        case Parameter::Kind::number: return bounds("a number");
+        case Parameter::Kind::text: return "text, in quotes if it looks like a number";
+        case Parameter::Kind::secret: return "${secret:name}";
+        case Parameter::Kind::choice: {
+            std::string list;
+            for (const auto& choice : parameter.choices->items()) list += (list.empty() ? "" : ", ") + choice.written();
+            return fmt::format("one of {}", list);
+        }
+    }
+    return "";
+}
+
+bool fits(const Parameter& parameter, const Node& value) {
+    switch (parameter.kind) {
+        case Parameter::Kind::boolean: return value.kind() == Node::Kind::boolean;
+        case Parameter::Kind::integer:
+            if (value.kind() != Node::Kind::integer) return false;
+            break;
+        case Parameter::Kind::number:
+            if (!is_number(value)) return false;
+            break;
+        case Parameter::Kind::text:
+        case Parameter::Kind::secret: return value.kind() == Node::Kind::text;
+        case Parameter::Kind::choice:
+            return std::any_of(parameter.choices->items().begin(), parameter.choices->items().end(), [&](const Node& choice) {
+                return choice.kind() == value.kind() && choice.written() == value.written();
+            });
+    }
+    return !(parameter.least && value.number() < *parameter.least) && !(parameter.most && value.number() > *parameter.most);
+}
 
 Library::Library(const std::vector<Node>& files, Diagnostics& diagnostics) {
     for (const auto& file : files) {

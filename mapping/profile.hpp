@@ -23,6 +23,11 @@ struct Parameter {
     base::SourceLoc at;
 };
 
+/// "a whole number from 1 to 10", to say what a parameter takes.
+std::string kind_text(const Parameter&);
+/// Is it of the parameter's type and within its bounds? A secret's value is not looked at here.
+bool fits(const Parameter&, const base::Node& value);
+
 /// The head of a profile file: what is true for all devices of it. Points into the file's node.
 struct Profile {
     std::string name;  ///< "acme/em24"

@@ -102,7 +102,10 @@ Overrides read_overrides(Fields& device, const Profile& profile) {
         Fields fields(member.value, fmt::format("point '{}' of {}", member.key, device.what()), device.diagnostics());
         if (!fields.valid()) continue;
         PointOverride& point = overrides[member.key];
-        refuse_later(fields, {{"deadband", "let the server set st, the least step of a notification"}});
+        point.deadband = fields.number("deadband");
+        if (point.deadband && !(*point.deadband >= 0))
+            fields.error("deadband", fmt::format("'deadband' is {}", fields.find("deadband")->written()),
+                         "write how much it must move to be told, or 0 for any change");
         point.every = read_every(fields, point.at_start);
         point.use = fields.boolean("use").value_or(true);
         if (const Node* write = fields.find("write")) {
@@ -117,8 +120,8 @@ Overrides read_overrides(Fields& device, const Profile& profile) {
     return overrides;
 }
 
-std::vector<const Node*> site_entries(const std::vector<Node>& files, Diagnostics& diagnostics) {
-    std::vector<const Node*> entries;
+SiteEntries site_entries(const std::vector<Node>& files, Diagnostics& diagnostics) {
+    SiteEntries entries;
     for (const auto& file : files) {
         Fields fields(file, "the site's file", diagnostics);
         if (!fields.valid()) continue;
@@ -127,10 +130,11 @@ std::vector<const Node*> site_entries(const std::vector<Node>& files, Diagnostic
             fields.error("profile", "a profile among the site's devices", "move the file to profiles/<maker>/<model>.yaml");
             continue;
         }
-        refuse_later(fields, {{"discover", "list the devices under devices:"}});
         if (!fields.has("discover")) fields.need("devices", "write devices: and one `- {id: …, profile: …}` for each");
         if (const auto* devices = fields.list("devices"))
-            for (const auto& device : *devices) entries.push_back(&device);
+            for (const auto& device : *devices) entries.devices.push_back(&device);
+        if (const auto* rules = fields.list("discover"))
+            for (const auto& rule : *rules) entries.rules.push_back(&rule);
         fields.done();
     }
     return entries;

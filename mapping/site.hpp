@@ -18,7 +18,11 @@ void expand_site_device(const base::Node& entry, base::Diagnostics&, const std::
 /// `points:` of a device, held against its profile.
 Overrides read_overrides(base::Fields& device, const Profile&);
 
-/// The maps below `devices:` of all site files; checks what stands around them.
-std::vector<const base::Node*> site_entries(const std::vector<base::Node>& files, base::Diagnostics&);
+/// The entries of all site files, in their order.
+struct SiteEntries {
+    std::vector<const base::Node*> devices, rules;  ///< below `devices:` and `discover:`
+};
+/// Checks what stands around them.
+SiteEntries site_entries(const std::vector<base::Node>& files, base::Diagnostics&);
 
 }  // namespace mapping

@@ -18,6 +18,7 @@ struct PointOverride {
     bool at_start = false;  ///< every: start
     bool use = true;
     bool write = true;
+    std::optional<double> deadband;
 };
 using Overrides = std::map<std::string, PointOverride, std::less<>>;
 

@@ -234,8 +234,24 @@ TEST(ConversionWriting, NothingThatMeansNotAvailable) {
               "65535 means \"not available\" to the device");
 }
 
-TEST(ConversionWriting, SomeBitsOfARegisterCannotBeWritten) {
-    EXPECT_EQ(write(of("type: uint16, bit: 3, to: 3342/0"), true), "some bits of a value cannot be written alone");
+TEST(ConversionWriting, SomeBitsOfARegisterAreWrittenByTheirOwnValue) {
+    const auto one = of("type: uint16, bit: 3, to: 3312/0, write: {}");
+    EXPECT_EQ(write(one, true), "true");
+    EXPECT_EQ(write(one, false), "false");
+    EXPECT_TRUE(one.shows(u(0x0018), Scalar(true)));
+    EXPECT_FALSE(one.shows(u(0x0010), Scalar(true)));
+    EXPECT_EQ(read(one, one.as_read(Scalar(true))), "true");
+
+    const auto some = of("type: uint16, bits: [4, 6], scale: 10, to: 3308/0, write: {}");
+    EXPECT_EQ(write(some, 70.0), "7");
+    EXPECT_EQ(write(some, 80.0), "80 is over what the device can hold, 70");
+    EXPECT_EQ(write(some, -10.0), "-10 is under what the device can hold, 0");
+    EXPECT_TRUE(some.shows(u(0xFF5F), Scalar(std::int64_t{5})));
+    EXPECT_FALSE(some.shows(u(0xFF5F), Scalar(std::int64_t{7})));
+    EXPECT_EQ(read(some, some.as_read(i(5))), "50");
+
+    const auto named = of("type: uint16, bits: [0, 1], map: {0: \"off\", 2: \"on\"}, to: 3341/0, write: {}");
+    EXPECT_EQ(write(named, std::string("on")), "2");
 }
 
 TEST(ConversionWriting, TextIsBoundedByTheObject) {
