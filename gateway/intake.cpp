@@ -10,29 +10,89 @@ Intake::Intake(EndDevices& devices, ValueStore& store, base::Timers& timers, bas
     : devices_(devices), store_(store), timers_(timers), random_(random) {}
 
 bool Intake::value(DeviceIndex index, PointNumber number, const adapters::Scalar& raw, base::WallTime at) {
+    return take(index, number, raw, at, Quality::good);
+}
+
+bool Intake::old_value(DeviceIndex index, PointNumber number, const adapters::Scalar& raw, base::WallTime at) {
+    return take(index, number, raw, at, Quality::old);
+}
+
+bool Intake::take(DeviceIndex index, PointNumber number, const adapters::Scalar& raw, base::WallTime at, Quality best) {
+    const auto& type = *devices_.at(index).info->type;
+    if (!mapping::Evaluator::needed(type)) {
+        auto reading = type.points[number].conversion.read(raw);
+        if (!reading) return strange(index, number, reading.error());
+        reading->quality = std::min(reading->quality, best);
+        keep(index, number, std::move(*reading), at);
+        return true;
+    }
+    auto& its = worker(index);
+    its.at = at;
+    mapping::Evaluator::Outcomes outcomes;
+    outcomes.swap(outcomes_);
+    const auto fed = its.evaluator.feed(number, raw, outcomes);
+    for (auto& [point, reading] : outcomes) {
+        reading.quality = std::min(reading.quality, best);
+        keep(index, point, std::move(reading), at);
+    }
+    outcomes.clear();
+    outcomes_.swap(outcomes);
+    return fed ? true : strange(index, number, fed.error());
+}
+
+void Intake::settle(DeviceIndex index) {
+    if (workers_.empty()) return;
+    const auto found = workers_.find(index);
+    if (found == workers_.end() || !found->second.evaluator.waiting()) return;
+    const auto at = found->second.at;
+    mapping::Evaluator::Outcomes outcomes;
+    outcomes.swap(outcomes_);
+    found->second.evaluator.settle(outcomes);
+    for (auto& [point, reading] : outcomes) keep(index, point, std::move(reading), at);
+    outcomes.clear();
+    outcomes_.swap(outcomes);
+}
+
+Intake::Worker& Intake::worker(DeviceIndex index) {
+    const auto& type = devices_.at(index).info->type;
+    const auto found = workers_.find(index);
+    if (found != workers_.end() && found->second.evaluator.type() == type) return found->second;
+    return workers_.insert_or_assign(index, Worker{mapping::Evaluator(type), {}}).first->second;
+}
+
+base::Result<adapters::Scalar> Intake::raw(DeviceIndex index, PointNumber number, const lwm2m::Value& value) {
+    const auto& point = devices_.at(index).info->type->points[number];
+    return point.formula ? worker(index).evaluator.write(number, value) : point.conversion.write(value);
+}
+
+void Intake::written(DeviceIndex index, PointNumber number, const adapters::Scalar& raw, base::WallTime at) {
+    value(index, number, devices_.at(index).info->type->points[number].conversion.as_read(raw), at);
+    settle(index);
+}
+
+bool Intake::strange(DeviceIndex index, PointNumber number, const base::Error& error) {
     const EndDevice& device = devices_.at(index);
     const auto& point = device.info->type->points[number];
-    auto reading = point.conversion.read(raw);
-    if (!reading) {
-        strange_.warn(fmt::format("{}/{}", device.info->type->profile, point.name),
-                      fmt::format("device '{}', point '{}': {}; check the profile", device.spec->id, point.name,
-                                  reading.error().message));
-        return false;
-    }
+    strange_.warn(fmt::format("{}/{}", device.info->type->profile, point.name),
+                  fmt::format("device '{}', point '{}': {}; check the profile", device.spec->id, point.name, error.message));
+    return false;
+}
+
+void Intake::keep(DeviceIndex index, PointNumber number, mapping::Reading reading, base::WallTime at) {
+    const EndDevice& device = devices_.at(index);
     const std::uint32_t place = device.first_reading + number;
-    if (reading->quality == Quality::rejected) reading->value = store_.at(place).value;  // the last good one stays, marked
+    if (reading.quality == Quality::rejected) reading.value = store_.at(place).value;  // the last good one stays, marked
     News news;
-    if (reading->quality == Quality::good && device.info->extremes_slot[number] != no_slot)
-        if (const auto measured = lwm2m::numeric(reading->value)) {
+    if (reading.quality == Quality::good && device.info->extremes_slot[number] != no_slot)
+        if (const auto measured = lwm2m::numeric(reading.value)) {
             const auto moved = store_.widen(device.first_extreme + device.info->extremes_slot[number], *measured);
             news.least = moved.least;
             news.most = moved.most;
         }
-    const auto change = store_.put(place, std::move(*reading), at, timers_.now());
+    const auto change = store_.put(place, std::move(reading), at, timers_.now());
     news.value = change.value;
     news.quality = change.quality;
     if (on_value) on_value(index, number, news);
-    return true;
 }
 
 Quality Intake::told(const Stored& stored, Presence presence) {
@@ -52,7 +112,9 @@ Quality Intake::quality(DeviceIndex index, PointNumber number) const {
 }
 
 void Intake::heard(DeviceIndex index) {
+    settle(index);
     EndDevice& device = devices_.at(index);
+    device.heard = timers_.now();
     device.misses = 0;
     device.backoff = {};
     become(index, Presence::online, "it answers");
