@@ -10,6 +10,9 @@ find_package(pugixml REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
+find_path(PAHO_INCLUDE_DIR mqtt/async_client.h REQUIRED)
+find_library(PAHO_CPP_LIBRARY paho-mqttpp3 REQUIRED)
+find_library(PAHO_C_LIBRARY paho-mqtt3as REQUIRED)
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 if(GATEWAY_TESTS)
@@ -21,5 +24,10 @@ add_library(boost_asio INTERFACE)
 target_include_directories(boost_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 target_compile_definitions(boost_asio INTERFACE BOOST_ASIO_NO_DEPRECATED)
 target_link_libraries(boost_asio INTERFACE Threads::Threads)
+
+# Not by its own package file: that asks for OpenSSL's headers, which nobody here includes.
+add_library(paho_mqtt INTERFACE)
+target_include_directories(paho_mqtt SYSTEM INTERFACE ${PAHO_INCLUDE_DIR})
+target_link_libraries(paho_mqtt INTERFACE ${PAHO_CPP_LIBRARY} ${PAHO_C_LIBRARY})
 
 include(third_party)  # libcoap and Mbed TLS
