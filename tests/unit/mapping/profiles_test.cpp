@@ -1,0 +1,132 @@
+// Every shipped profile: understood, without advice, with tests that pass, and played by the simulator.
+#include "adapters/modbus/descriptor.hpp"
+#include "adapters/sim/sim.hpp"
+#include "config/yaml_reader.hpp"
+#include "mapping/lint.hpp"
+#include "mapping/vectors.hpp"
+#include "tests/fakes/manual_timers.hpp"
+
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace mapping {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path folder = "mapping/profiles";
+
+std::string content(const fs::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+}
+
+/// "eastron/sdm630.yaml", below the profiles' folder.
+std::vector<std::string> files() {
+    std::vector<std::string> found;
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(folder, error))
+        if (entry.path().extension() == ".yaml") found.push_back(entry.path().lexically_relative(folder).string());
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+class ShippedProfile : public testing::TestWithParam<std::string> {
+protected:
+    ShippedProfile() : catalog_(lwm2m::ObjectCatalog::builtin()) {
+        if (auto file = config::read_yaml_file((folder / GetParam()).string(), GetParam(), diagnostics_))
+            root_ = std::move(*file);
+        EXPECT_TRUE(diagnostics_.ok()) << diagnostics_.str();
+        EXPECT_EQ(root_.kind(), base::Node::Kind::map);
+    }
+
+    Bench bench() {
+        return {&catalog_, [this](std::string_view name, base::Fields& link) -> std::unique_ptr<adapters::Adapter> {
+                    const auto* descriptor = find(name);
+                    return descriptor != nullptr ? descriptor->create(loop_.get_executor(), timers_, random_, link) : nullptr;
+                }};
+    }
+    static const adapters::Descriptor* find(std::string_view name) {
+        for (const auto* descriptor : {&adapters::modbus::descriptor(), &adapters::sim::descriptor()})
+            if (name == descriptor->name) return descriptor;
+        return nullptr;
+    }
+
+    boost::asio::io_context loop_;
+    fakes::ManualTimers timers_;
+    fakes::FixedRandom random_;
+    lwm2m::ObjectCatalog catalog_;
+    base::Diagnostics diagnostics_;
+    base::Node root_;
+};
+
+TEST_P(ShippedProfile, PassesItsOwnTests) {
+    const auto run = run_vectors(root_, bench(), diagnostics_);
+    ASSERT_TRUE(run) << diagnostics_.str();
+    for (const auto& result : run->results)
+        EXPECT_TRUE(result.passed()) << result.at.file << ":" << result.at.line << ": " << result.name << "\n"
+                                     << fmt::format("{}", fmt::join(result.differences, "\n"));
+    const bool played = root_.find("protocol")->written() == "sim";
+    EXPECT_EQ(run->results.empty(), played) << "what is simulated needs no tests, all else does";
+}
+
+TEST_P(ShippedProfile, LintHasNothingToSay) {
+    const auto advice = lint(root_, GetParam(), bench(), diagnostics_);
+    ASSERT_TRUE(advice) << diagnostics_.str();
+    for (const auto& one : *advice) ADD_FAILURE() << one.str();
+}
+
+TEST_P(ShippedProfile, CanBeSimulated) {
+    const auto plan = compile_alone(root_, nullptr, bench(), diagnostics_);
+    ASSERT_TRUE(plan) << diagnostics_.str();
+    const auto& link = plan->links.front();
+    const auto* descriptor = find(link.adapter);
+    if (descriptor->simulate == nullptr) GTEST_SKIP() << link.adapter << " plays its devices itself";
+    const auto simulator = descriptor->simulate(loop_.get_executor(), *link.driver, plan->devices.front().number, "127.0.0.1:0",
+                                                [](const auto&) {});
+    const auto started = simulator->start();
+    ASSERT_TRUE(started) << started.error().message;
+    for (const auto& point : plan->devices.front().type->points)
+        if (point.readable && point.index != no_index) {
+            EXPECT_TRUE(simulator->get(point.index)) << "the simulated device does not have " << point.name;
+        }
+    simulator->stop();
+}
+
+TEST_P(ShippedProfile, IsInTheListsOfProfilesAndSources) {
+    const auto name = root_.find("profile")->written();
+    if (name.starts_with("demo/")) GTEST_SKIP() << "made up";
+    EXPECT_NE(content(folder / "README.md").find("`" + name + "`"), std::string::npos) << "mapping/profiles/README.md";
+    EXPECT_NE(content(folder / "SOURCES.md").find("`" + name + "`"), std::string::npos) << "mapping/profiles/SOURCES.md";
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ShippedProfile, testing::ValuesIn(files()), [](const auto& file) {
+    std::string name = file.param.substr(0, file.param.size() - 5);
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+    return name;
+});
+
+TEST(ShippedProfiles, AreManyAndOfManyMakers) {
+    std::set<std::string> makers;
+    std::size_t real = 0;
+    for (const auto& file : files()) {
+        if (file.starts_with("demo/")) continue;
+        ++real;
+        makers.insert(file.substr(0, file.find('/')));
+    }
+    EXPECT_GE(real, 20U) << "run from the project's root";
+    EXPECT_GE(makers.size(), 10U);
+}
+
+}  // namespace
+
+}  // namespace mapping
