@@ -2,6 +2,7 @@
 
 #include "gateway/base/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -35,6 +36,7 @@ constexpr Name names[] = {  // OMA Core 1.2 7.3.2, in the order of its table
     {"epmax", 1, &Attributes::epmax},
     {"edge",  2, nullptr, nullptr, &Attributes::edge},
     {"con",   2, nullptr, nullptr, &Attributes::con},
+    {"hqmax", 2, &Attributes::hqmax},
 };
 // clang-format on
 
@@ -104,7 +106,7 @@ Result<AttributeChange> parse_attributes(std::span<const std::string> query, int
         const std::string_view text = std::string_view(option).substr(sign + 1);
         if (name->period != nullptr) {
             std::uint32_t seconds = 0;
-            if (!parse_number(text, seconds)) return bad(option, "seconds are a whole number from 0 to 4294967295");
+            if (!parse_number(text, seconds)) return bad(option, "a whole number from 0 to 4294967295 is needed");
             if (name->period == &Attributes::pmax && seconds == 0)
                 change.unset.pmax = 0;
             else
@@ -225,6 +227,44 @@ void AttributeStore::erase_prefix(const std::string& prefix) {
 std::size_t AttributeStore::size(ServerId server) const {
     const auto account = accounts_.find(server);
     return account == accounts_.end() ? 0 : account->second.count;
+}
+
+std::string AttributeStore::export_state() const {
+    std::string text;
+    for (const auto& [server, account] : accounts_)
+        for (const auto& [prefix, nodes] : account.prefixes)
+            for (const auto& [path, attributes] : nodes) {
+                text += fmt::format("{} {} ", server, Target{prefix, path}.str());
+                char part = 0;
+                for (const auto& [name, value] : link_attributes(attributes)) {
+                    if (std::exchange(part, '&') != 0) text += '&';
+                    text += name + '=' + value;
+                }
+                text += '\n';
+            }
+    return text;
+}
+
+void AttributeStore::import_state(std::string_view text, const std::function<bool(ServerId)>& known) {
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        const std::size_t first = line.find(' '), last = line.rfind(' ');
+        ServerId server = 0;
+        if (first == last || last == std::string_view::npos || !parse_number(line.substr(0, first), server) || !known(server))
+            continue;
+        const auto target = Target::parse(line.substr(first + 1, last - first - 1));
+        std::vector<std::string> query;
+        for (std::string_view rest = line.substr(last + 1); !rest.empty();) {
+            query.emplace_back(rest.substr(0, rest.find('&')));
+            rest.remove_prefix(std::min(rest.size(), query.back().size() + 1));
+        }
+        const auto change = parse_attributes(query, 2);
+        if (!target || !change || change->set.empty() || target->path.level() == Path::Level::root) continue;
+        Account& account = accounts_[server];
+        if (account.count >= most_per_server) continue;
+        if (account.prefixes[target->prefix].insert_or_assign(target->path, change->set).second) ++account.count;
+    }
 }
 
 }  // namespace lwm2m

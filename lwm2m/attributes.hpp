@@ -3,20 +3,20 @@
 #include "lwm2m/object_catalog.hpp"
 #include "lwm2m/transport.hpp"
 
-#include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace lwm2m {
 
-/// Notification attributes of one node (OMA Core 1.2 7.3.2). Periods are in seconds. hqmax is not among them: without
-/// a history it would promise what we do not keep, so it is refused like an unknown name.
+/// Notification attributes of one node (OMA Core 1.2 7.3.2). Periods are in seconds, hqmax is a number of notifications.
 struct Attributes {
-    std::optional<std::uint32_t> pmin, pmax, epmin, epmax;
+    std::optional<std::uint32_t> pmin, pmax, epmin, epmax, hqmax;
     std::optional<double> gt, lt, st;
     std::optional<bool> edge, con;
 
@@ -32,7 +32,7 @@ struct AttributeChange {
 };
 
 /// Reads Uri-Query options: at most 16, each name once. `minor`: the version that the server is registered with, 1.minor;
-/// edge and con came with 1.2. pmax=0 means "none" and so takes it away (OMA Core 1.2 7.3.2). Errc::bad_request.
+/// edge, con and hqmax came with 1.2. pmax=0 means "none" and so takes it away (OMA Core 1.2 7.3.2). Errc::bad_request.
 Result<AttributeChange> parse_attributes(std::span<const std::string> query, int minor);
 
 /// The rules between attributes of one node, and between them and the node. `resource`: null above resource level.
@@ -57,6 +57,11 @@ public:
     void erase_below(const Target& target);
     void erase_prefix(const std::string& prefix);
     std::size_t size(ServerId server) const;
+
+    /// Lines `server path pmin=5&pmax=60`; import_state() reads them back and leaves out what it cannot read or what
+    /// `known` (an account of this server) does not know.
+    std::string export_state() const;
+    void import_state(std::string_view text, const std::function<bool(ServerId)>& known);
 
 private:
     using Nodes = std::map<Path, Attributes>;

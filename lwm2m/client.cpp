@@ -32,7 +32,8 @@ struct Client::Impl {
     struct Server {
         Server(const ServerConfig& with, const ClientConfig& config, base::Timers& timers, base::Random& random)
             : settings(with),
-              registration({config.endpoint, with.lifetime, config.update_debounce, with.account.security != Security::nosec},
+              registration({config.endpoint, with.lifetime, config.update_debounce, with.account.security != Security::nosec,
+                            with.queue, with.profile, with.register_on_join, with.retry},
                            random),
               timer(timers) {
             peer.id = with.account.id;
@@ -55,15 +56,48 @@ struct Client::Impl {
           timers(clock),
           config(std::move(with)),
           lookup([&from](const Target& target) { return from.definition(target); }),
-          observer(to, from, attributes, clock, lookup),
+          access(accounts(config)),
+          observer(to, from, attributes, access, clock, lookup),
+          sender(to, from, access, clock, lookup, hooks()),
           leaving(clock),
-          dispatcher(from, attributes, observer, lookup) {
+          dispatcher(from, attributes, observer, access, lookup) {
         for (const ServerConfig& server : config.servers) {
-            servers.try_emplace(server.account.id, server, config, clock, random);
-            observer.set_default_periods(server.account.id, server.default_pmin, server.default_pmax);
+            const ServerId id = server.account.id;
+            servers.try_emplace(id, server, config, clock, random);
+            observer.set_default_periods(id, server.default_pmin, server.default_pmax);
+            observer.set_storing(id, server.storing);
+            observer.set_default_confirmable(id, server.confirmable);
+            sender.plan(id, server.send);
+            sender.set_muted(id, server.send.paths.empty());
         }
+        if (config.covered_device) access.cover_devices(config.covered_device);
+        access.on_change = [this] {
+            observer.rights_changed();
+            observer.changed_below({"", Path::of({2})});
+            state_text_changed();
+        };
+        dispatcher.on_attributes = [this] { state_text_changed(); };
+        dispatcher.on_instances = [this](const Path& object) { own_instances_changed(object); };
         for (ServerConfig& server : config.servers) std::ranges::fill(server.account.key, std::uint8_t{0});
     }
+
+    static std::vector<AccessControl::Account> accounts(const ClientConfig& config) {
+        std::vector<AccessControl::Account> all;
+        for (const ServerConfig& server : config.servers) all.push_back({server.account.id, server.rights});
+        return all;
+    }
+    Sender::Hooks hooks() {
+        return {[this](ServerId id, const Path& instance) {
+                    const Server* server = find(id);
+                    return server != nullptr && server->registration.has_told(instance);
+                },
+                [this](ServerId id) { client.update_now(id); }, config.prefixes};
+    }
+    void state_text_changed() const {
+        if (client.on_state_text) client.on_state_text();
+    }
+    void own_instances_changed(const Path& at);
+    void start_in_order();
 
     Server* find(ServerId id) {
         const auto found = servers.find(id);
@@ -84,11 +118,14 @@ struct Client::Impl {
     ClientConfig config;
     codec::Lookup lookup;
     AttributeStore attributes;
+    AccessControl access;
     Observer observer;
     std::map<ServerId, Server> servers;
+    Sender sender;
     base::Timer leaving;
     std::function<void()> on_left;
     std::size_t still_leaving = 0;
+    bool started = false;
     Dispatcher dispatcher;  // goes first: requests under way then no longer touch their server
     std::shared_ptr<const bool> alive = std::make_shared<bool>(true);
 };
@@ -111,7 +148,8 @@ void Client::Impl::advance(Server& server) {
 
 void Client::Impl::send(Server& server, Registration::Step step) {
     const ServerId id = server.peer.id;
-    if (step.kind == Registration::Kind::register_) observer.drop_all(id);  // OMA Core 1.2 6.4.1: void with every Register
+    // OMA Core 1.2 6.4.1: void with every Register.
+    if (step.kind != Registration::Kind::update) observer.drop_all(id);
     if (step.fresh_session) transport.reconnect(id);
     const std::uint64_t exchange = ++server.exchange;
     const auto kind = step.kind;
@@ -128,6 +166,7 @@ void Client::Impl::answered(Server& server, Registration::Kind kind, const Resul
         if (--still_leaving == 0) left();
         return;
     }
+    if (kind == Registration::Kind::disable) transport.reconnect(server.peer.id);  // deaf until the next Register
     server.peer.minor = server.registration.minor();
     const bool up = server.registration.state() == RegistrationState::registered;
     tell(server);
@@ -152,16 +191,49 @@ void Client::Impl::tell(Server& server) {
         server.told_trouble = registration.trouble();
         base::log().warn("server {}: not registered: {}; trying again", who, base::printable(server.told_trouble));
     }
+    start_in_order();
     if (state == server.told) return;
     server.told = state;
+    if (state == RegistrationState::registered)
+        sender.registered(server.peer.id);
+    else
+        sender.away(server.peer.id);
     if (state == RegistrationState::registered) {
         server.told_trouble.clear();
         base::log().info("server {}: registered as {} with lwm2m=1.{}, lifetime {} s", who, joined(registration.location()),
                          registration.minor(), registration.lifetime().count());
     } else if (state == RegistrationState::deregistered) {
         base::log().info("server {}: leaving", who);
+    } else if (state == RegistrationState::disabled) {
+        base::log().info("server {}: disabled by it for a while", who);
     }
     if (client.on_state) client.on_state(server.peer.id, state);
+}
+
+// /1/x/13 to 15 (OMA Core 1.2 6.2.1.1): a server waits for those before it, unless they have failed and do not block.
+void Client::Impl::start_in_order() {
+    if (!started) return;
+    for (auto& [id, server] : servers) {
+        if (server.registration.started() || server.registration.state() == RegistrationState::deregistered) continue;
+        const auto& order = server.settings.order;
+        const bool held =
+            order && std::ranges::any_of(servers, [&](const auto& other) {
+                const Server& before = other.second;
+                if (!before.settings.order || *before.settings.order >= *order || before.registration.ever_registered())
+                    return false;
+                return before.settings.failure_blocks || !before.registration.settled();
+            });
+        if (held) continue;
+        server.registration.start(timers.now() + server.settings.initial_delay);
+        plan(server);
+    }
+}
+
+// Of an object that a server made or deleted one of.
+void Client::Impl::own_instances_changed(const Path& at) {
+    client.instances_changed();
+    observer.changed_below({"", at.ancestor(Path::Level::object)});
+    state_text_changed();
 }
 
 void Client::Impl::serve_held(Server& server) {
@@ -194,10 +266,11 @@ Result<void> Client::start() {
         std::ranges::fill(server.settings.account.key, std::uint8_t{0});  // the transport has its own
         if (!opened) return tl::unexpected(base::in(fmt::format("server '{}'", server.settings.account.name), opened.error()));
     }
-    for (auto& [id, server] : impl_->servers) {
-        server.registration.start(impl_->timers.now());
-        impl_->advance(server);
-    }
+    impl_->access.sync(impl_->tree);
+    impl_->started = true;
+    impl_->start_in_order();
+    for (auto& [id, server] : impl_->servers)
+        if (server.registration.started()) impl_->advance(server);
     return {};
 }
 
@@ -225,6 +298,7 @@ void Client::changed(const Target& target, const Value& value, WallTime at) { im
 void Client::changed_below(const Target& at) { impl_->observer.changed_below(at); }
 
 void Client::instances_changed() {
+    impl_->access.sync(impl_->tree);
     for (auto& [id, server] : impl_->servers) {
         server.registration.instances_changed(impl_->timers.now());
         impl_->plan(server);
@@ -235,6 +309,7 @@ void Client::instances_changed() {
 void Client::prefix_removed(const std::string& prefix) {
     impl_->observer.removed({prefix, {}});
     impl_->attributes.erase_prefix(prefix);
+    impl_->state_text_changed();
 }
 
 void Client::lifetime_changed(ServerId id, std::chrono::seconds lifetime) {
@@ -258,6 +333,52 @@ void Client::update_now(ServerId id) {
         server->registration.update_now(impl_->timers.now());
         impl_->plan(*server);
     }
+}
+
+void Client::disable(ServerId id, std::chrono::seconds time) {
+    if (auto* server = impl_->find(id)) {
+        server->registration.disable(time, impl_->timers.now());
+        impl_->plan(*server);
+    }
+}
+
+void Client::set_storing(ServerId id, bool storing) {
+    if (impl_->find(id) != nullptr) impl_->observer.set_storing(id, storing);
+}
+
+void Client::set_default_confirmable(ServerId id, bool confirmable) {
+    if (impl_->find(id) != nullptr) impl_->observer.set_default_confirmable(id, confirmable);
+}
+
+void Client::set_retry(ServerId id, const Retry& retry) {
+    if (auto* server = impl_->find(id)) {
+        server->registration.set_retry(retry, impl_->timers.now());
+        impl_->plan(*server);
+    }
+}
+
+void Client::set_mute_send(ServerId id, bool muted) {
+    if (impl_->find(id) != nullptr) impl_->sender.set_muted(id, muted);
+}
+
+Result<void> Client::send(ServerId id, std::vector<Target> paths) {
+    if (impl_->find(id) == nullptr) return fail(Errc::not_found, "no such server");
+    return impl_->sender.send(id, std::move(paths));
+}
+
+AccessControl& Client::access() { return impl_->access; }
+
+std::string Client::export_state() const {
+    return fmt::format("[attributes]\n{}[access]\n{}", impl_->attributes.export_state(), impl_->access.export_state());
+}
+
+void Client::import_state(std::string_view text) {
+    constexpr std::string_view first = "[attributes]\n", second = "[access]\n";
+    const std::size_t parted = text.find(second);
+    if (!text.starts_with(first) || parted == std::string_view::npos) return;
+    impl_->attributes.import_state(text.substr(first.size(), parted - first.size()),
+                                   [this](ServerId id) { return impl_->find(id) != nullptr; });
+    impl_->access.import_state(text.substr(parted + second.size()));
 }
 
 RegistrationState Client::state(ServerId id) const {
@@ -311,6 +432,10 @@ void Client::on_request(ServerId id, Request request, Reply reply) {
     Response later{Code::service_unavailable};
     later.max_age = 1;
     std::move(reply)(std::move(later));
+}
+
+void Client::on_acknowledged(ServerId id, ObservationId observation, std::uint32_t number) {
+    impl_->observer.acknowledged(id, observation, number);
 }
 
 void Client::on_lost(ServerId id, ObservationId observation, Lost why) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "lwm2m/access.hpp"
 #include "lwm2m/object_tree.hpp"
 #include "lwm2m/registration.hpp"
+#include "lwm2m/sender.hpp"
 #include "lwm2m/transport.hpp"
 
 #include <chrono>
@@ -16,12 +18,26 @@ struct ServerConfig {
     ServerAccount account;
     std::chrono::seconds lifetime{300};
     std::chrono::seconds default_pmin{0};
-    std::chrono::seconds default_pmax{0};  // 0: none
+    std::chrono::seconds default_pmax{0};   // 0: none
+    bool storing = true;                    ///< /1/x/6: what it misses while it is away is kept
+    bool confirmable = false;               ///< /1/x/26
+    Retry retry{};                          ///< /1/x/17 to 20
+    std::optional<std::uint32_t> order{};   ///< /1/x/13: registered with in ascending order; none: by itself
+    std::chrono::seconds initial_delay{0};  ///< /1/x/14: before the first attempt
+    bool failure_blocks = false;            ///< /1/x/15: those after it wait until it has registered once
+    bool queue = false;
+    bool register_on_join = false;
+    std::string profile{};
+    std::uint8_t rights = right::all;  ///< with several servers: to our own tree, see AccessControl
+    SendPlan send{};
 };
 struct ClientConfig {
     std::string endpoint;
     std::vector<ServerConfig> servers;
     std::chrono::milliseconds update_debounce{5000};  ///< joins and leaves are collected for so long (gateway digest 6)
+    /// The prefixes of all devices, for Send; and the /25 instance of one, when access control is to cover device trees.
+    std::function<std::vector<std::string>()> prefixes{};
+    std::function<std::optional<InstanceId>(std::string_view prefix)> covered_device{};
 };
 
 /// One LwM2M client for all its servers. Single-threaded, without a clock, socket or device of its own.
@@ -50,6 +66,24 @@ public:
     void set_default_periods(ServerId, std::chrono::seconds pmin, std::chrono::seconds pmax);
     /// /1/x/8 was executed.
     void update_now(ServerId);
+    /// /1/x/4 was executed: de-registered and deaf for so long, then Register.
+    void disable(ServerId, std::chrono::seconds);
+    /// /1/x/6, /1/x/26, /1/x/17 to 20 and /1/x/23 were written.
+    void set_storing(ServerId, bool);
+    void set_default_confirmable(ServerId, bool);
+    void set_retry(ServerId, const Retry&);
+    void set_mute_send(ServerId, bool);
+
+    /// Values of these paths are sent to a server now (OMA Core 1.2 6.4.6). See Sender::send().
+    Result<void> send(ServerId, std::vector<Target> paths);
+    AccessControl& access();
+
+    /// Attributes and access rights that servers wrote, as text of many lines; for a restart. import_state() is for before
+    /// start(), ignores what it cannot read, and needs no node to be there yet.
+    std::string export_state() const;
+    void import_state(std::string_view text);
+    /// export_state() would say something else than before.
+    std::function<void()> on_state_text;
 
     RegistrationState state(ServerId) const;
     /// One line for STATUS= and the log: "main: registered as /rd/5a3f, lwm2m 1.2".
@@ -59,6 +93,7 @@ public:
 
     void on_request(ServerId, Request, Reply) override;
     void on_lost(ServerId, ObservationId, Lost) override;
+    void on_acknowledged(ServerId, ObservationId, std::uint32_t number) override;
     void on_session_closed(ServerId, const std::string& why) override;
 
 private:

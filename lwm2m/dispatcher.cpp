@@ -162,8 +162,9 @@ bool in_range(const ResourceDef& definition, const Value& value) {
     return !(definition.least && measure < *definition.least) && !(definition.most && measure > *definition.most);
 }
 
-Dispatcher::Dispatcher(ObjectTree& tree, AttributeStore& attributes, Observer& observer, const codec::Lookup& lookup)
-    : tree_(tree), attributes_(attributes), observer_(observer), lookup_(lookup) {}
+Dispatcher::Dispatcher(ObjectTree& tree, AttributeStore& attributes, Observer& observer, AccessControl& access,
+                       const codec::Lookup& lookup)
+    : tree_(tree), attributes_(attributes), observer_(observer), access_(access), lookup_(lookup) {}
 
 void Dispatcher::Job::answer(Response response) {
     if (reply) std::move(reply)(std::move(response));
@@ -238,6 +239,14 @@ Result<void> Dispatcher::need_node(const Target& target) const {
     return {};
 }
 
+// OMA Core 1.2 8.2. Asked when it is known that the node exists, so that what is not there is "not found" to everybody.
+Result<void> Dispatcher::need_right(const Job& job, std::uint8_t what) const {
+    const Target& target = job.target;
+    const bool whole = target.path.level() == Level::object && what == right::read;
+    if (whole ? access_.allows_some(job.peer->id, target, tree_, what) : access_.allows(job.peer->id, target, what)) return {};
+    return fail(Errc::unauthorized, "no right to do that here");
+}
+
 Result<ContentFormat> Dispatcher::answer_format(const Target& target, const ResourceDef* definition,
                                                 std::optional<std::uint16_t> accept) const {
     const bool single = is_single(target, definition);
@@ -258,6 +267,7 @@ Result<void> Dispatcher::read(const JobPtr& job) {
         job->definition = *definition;
     }
     if (auto there = need_node(target); !there) return there;
+    if (auto may = need_right(*job, right::read); !may) return may;
     if (job->definition != nullptr && !job->definition->readable) return fail(Errc::not_allowed, "not readable");
     const auto format = answer_format(target, job->definition, request.accept);
     if (!format) return tl::unexpected(format.error());
@@ -291,6 +301,7 @@ void Dispatcher::answer_read(Job& job, Result<std::vector<Entry>> entries) {
     Result<Bytes> payload = fail(Errc::internal, {});
     std::vector<Entry> kept;  // the observer wants the values too
     if (entries) {
+        if (job.target.path.level() == Level::object) access_.keep_readable(job.peer->id, *entries);
         if (job.observing) kept = *entries;
         payload = codec::encode(job.format, {job.target, std::move(*entries), job.definition != nullptr && !single}, lookup_);
     }
@@ -317,11 +328,14 @@ Result<void> Dispatcher::write_attributes(const JobPtr& job) {
         definition = *found;
     }
     if (auto there = need_node(job->target); !there) return there;
+    if (job->target.path.level() != Level::object)
+        if (auto may = need_right(*job, right::read); !may) return may;
     const auto change = parse_attributes(job->request.query, job->peer->minor);
     if (!change) return tl::unexpected(change.error());
     if (auto applied = attributes_.apply(job->peer->id, job->target, *change, definition); !applied) return applied;
     job->answer({job->success});
     observer_.attributes_changed(job->peer->id, job->target);
+    if (on_attributes) on_attributes();
     return {};
 }
 
@@ -330,6 +344,7 @@ Result<void> Dispatcher::execute(const JobPtr& job) {
     if (!definition) return tl::unexpected(definition.error());
     if (auto there = need_node(job->target); !there) return there;
     if (!(*definition)->executable) return fail(Errc::not_allowed, "not executable");
+    if (auto may = need_right(*job, right::execute); !may) return may;
     std::string arguments(base::as_text(job->request.payload));
     // The specification shows them as Uri-Query in one place; both forms are understood (core digest 3.2).
     if (arguments.empty()) arguments = fmt::format("{}", fmt::join(job->request.query, ","));
@@ -347,11 +362,15 @@ Result<void> Dispatcher::remove(const JobPtr& job) {
         if (!(*definition)->writable) return fail(Errc::not_allowed, "not writable");
     }
     if (auto there = need_node(job->target); !there) return there;
+    if (auto may = need_right(*job, right::remove); !may) return may;
     tree_.remove(job->target, [this, job](Result<void> done) {
         job->finish(done);
         if (!done || job->alive.expired()) return;
         attributes_.erase_below(job->target);
         observer_.removed(job->target);
+        if (on_attributes) on_attributes();
+        if (job->target.path.level() == Level::instance && job->target.prefix.empty() && on_instances)
+            on_instances(job->target.path);
     });
     return {};
 }

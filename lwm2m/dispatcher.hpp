@@ -1,7 +1,9 @@
 #pragma once
 
+#include "lwm2m/access.hpp"
 #include "lwm2m/attributes.hpp"
 #include "lwm2m/codec/codec.hpp"
+#include "lwm2m/composite.hpp"
 #include "lwm2m/object_tree.hpp"
 #include "lwm2m/observer.hpp"
 
@@ -43,12 +45,17 @@ public:
     /// Targets of one composite request; more is 4.00.
     static constexpr std::size_t most_targets = 256;
 
-    Dispatcher(ObjectTree&, AttributeStore&, Observer&, const codec::Lookup&);
+    Dispatcher(ObjectTree&, AttributeStore&, Observer&, AccessControl&, const codec::Lookup&);
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
 
     /// `peer` must live as long as the dispatcher.
     void dispatch(Peer& peer, Request request, Reply reply);
+
+    /// A server made or deleted an instance of our own tree.
+    std::function<void(const Path& object)> on_instances;
+    /// Attributes changed.
+    std::function<void()> on_attributes;
 
 private:
     struct Job;
@@ -66,16 +73,19 @@ private:
     Result<void> write_composite(const JobPtr&);
 
     Result<void> need_node(const Target&) const;
+    Result<void> need_right(const Job&, std::uint8_t) const;
     Result<const ResourceDef*> need_resource(const Target&) const;
     Result<ContentFormat> answer_format(const Target&, const ResourceDef*, std::optional<std::uint16_t> accept) const;
     Result<void> check_value(const ResourceDef&, const Entry&) const;
     Result<std::vector<Entry>> checked_entries(const Target& at, std::vector<Entry>) const;
     Result<void> need_mandatory(const Target& instance, const std::vector<Entry>&) const;
     void answer_read(Job&, Result<std::vector<Entry>>);
+    void answer_composite(Job&, std::vector<Target> paths, std::vector<Gathered> parts);
 
     ObjectTree& tree_;
     AttributeStore& attributes_;
     Observer& observer_;
+    AccessControl& access_;
     const codec::Lookup& lookup_;
     std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };

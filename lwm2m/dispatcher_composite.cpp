@@ -1,11 +1,10 @@
+#include "lwm2m/composite.hpp"
 #include "lwm2m/dispatch_job.hpp"
 #include "lwm2m/dispatcher.hpp"
+#include "lwm2m/transaction.hpp"
 
-#include <algorithm>
-#include <iterator>
-#include <set>
-
-/// Read-Composite and Write-Composite over our own and the devices' trees (OMA Core 1.2 6.3.8, 6.3.9; Gateway 1.1 8.3.2).
+/// Read-Composite, Observe-Composite and Write-Composite over our own and the devices' trees (OMA Core 1.2 6.3.8, 6.3.9,
+/// 6.4.4; Gateway 1.1 8.3.2).
 namespace lwm2m {
 
 namespace {
@@ -15,12 +14,6 @@ using Level = Path::Level;
 bool is_closed_target(const Target& target) {
     return target.prefix.empty() && target.path.level() != Level::root && is_closed(target.path.object());
 }
-
-// The reads of one Read-Composite, each with its place in the answer.
-struct Gathering {
-    std::vector<std::vector<Entry>> parts;
-    std::size_t missing = 0;
-};
 
 // One after the other, as each may wait for a device; the first failure ends it.
 void remove_next(ObjectTree& tree, const std::shared_ptr<std::vector<Target>>& targets, const Done<void>& done) {
@@ -42,7 +35,6 @@ void remove_next(ObjectTree& tree, const std::shared_ptr<std::vector<Target>>& t
 
 Result<void> Dispatcher::read_composite(const JobPtr& job) {
     const Request& request = job->request;
-    if (request.observe != Observe::none) return fail(Errc::not_allowed, "Observe-Composite is not offered");
     if (!request.content_format) return fail(Errc::bad_request, "paths without Content-Format");
     const auto format = static_cast<ContentFormat>(*request.content_format);
     if (format != ContentFormat::senml_json && format != ContentFormat::senml_cbor &&
@@ -52,54 +44,58 @@ Result<void> Dispatcher::read_composite(const JobPtr& job) {
     if (job->format != ContentFormat::senml_json && job->format != ContentFormat::senml_cbor &&
         job->format != ContentFormat::lwm2m_cbor)
         return fail(Errc::not_acceptable, fmt::format("not in format {}", *request.accept));
-    const auto named = codec::decode_targets(format, request.payload);
+    auto named = codec::decode_targets(format, request.payload);
     if (!named) return tl::unexpected(named.error());
     if (named->size() > most_targets) return fail(Errc::bad_request, fmt::format("over {} paths", most_targets));
 
-    // Best effort (rule 13): what is absent, unreadable or closed is left out.
-    std::vector<Target> targets;
-    for (const Target& target : *named) {
-        if (is_closed_target(target)) continue;
-        if (target.path.level() == Level::root) {  // a whole tree; "/" is ours alone (gateway digest 7)
-            if (!tree_.has(target.prefix)) continue;
-            std::set<ObjectId> objects;
-            for (const Path& path : tree_.list(target)) objects.insert(path.object());
-            for (const ObjectId id : objects)
-                if (Target object{target.prefix, Path::of({id})}; !is_closed_target(object))
-                    targets.push_back(std::move(object));
-            continue;
+    if (request.observe == Observe::start) {
+        if (named->empty()) return fail(Errc::bad_request, "nothing to observe");
+        if (!request.query.empty()) {
+            for (const std::string& option : request.query)
+                if (option.find('=') == std::string::npos) return fail(Errc::bad_request, "an attribute without value");
+            auto change = parse_attributes(request.query, job->peer->minor);
+            if (!change) return tl::unexpected(change.error());
+            // Only what could be attached to an object (OMA Core 1.2 6.4.4).
+            if (auto checked = check_attributes(change->set, nullptr); !checked) return checked;
+            job->own = change->set;
         }
-        if (!need_node(target)) continue;
-        if (target.path.level() >= Level::resource) {
-            const auto definition = need_resource(target);
-            if (!definition || !(*definition)->readable) continue;
-        }
-        targets.push_back(target);
-    }
-
-    auto gathering = std::make_shared<Gathering>();
-    gathering->parts.resize(targets.size());
-    gathering->missing = targets.size() + 1;  // one for this function, so that the end is reached once in any case
-    const auto arrived = [this, job, gathering] {
-        if (--gathering->missing != 0 || job->alive.expired()) return;
-        std::vector<Entry> entries;
-        std::set<Target> seen;  // overlapping paths: each value once
-        for (auto& part : gathering->parts)
-            for (Entry& entry : part)
-                if (seen.insert(entry.target).second) entries.push_back(std::move(entry));
-        auto payload = codec::encode_composite(job->format, entries, lookup_);
-        if (!payload)
-            job->refuse(payload.error());
+        job->observing = request.observation != 0 && observer_.expect(job->peer->id, request.observation);
+    } else if (request.observe == Observe::cancel) {
+        if (request.observation != 0)
+            observer_.cancel(job->peer->id, request.observation);
         else
-            job->answer({job->success, number(job->format), std::move(*payload)});
-    };
-    for (std::size_t i = 0; i < targets.size(); ++i)
-        tree_.read(targets[i], [gathering, arrived, i](Result<std::vector<Entry>> entries) {
-            if (entries) gathering->parts[i] = std::move(*entries);
-            arrived();
-        });
-    arrived();
+            observer_.cancel_composite(job->peer->id, *named);
+    }
+    const auto paths = std::make_shared<std::vector<Target>>(std::move(*named));
+    gather(tree_, access_, job->peer->id, *paths, [this, job, paths](std::vector<Gathered> parts) {
+        if (!job->alive.expired()) answer_composite(*job, std::move(*paths), std::move(parts));
+    });
     return {};
+}
+
+void Dispatcher::answer_composite(Job& job, std::vector<Target> paths, std::vector<Gathered> parts) {
+    bool forbidden = false, other = false;
+    for (Gathered& part : parts) {
+        access_.keep_readable(job.peer->id, part.entries);
+        (part.why == Gathered::Why::forbidden ? forbidden : other) = true;
+    }
+    const auto entries = joined(std::move(parts));
+    auto payload = forbidden && !other ? fail(Errc::unauthorized, "no right to read any of it")
+                                       : codec::encode_composite(job.format, entries, lookup_);
+    if (!payload) {
+        if (job.observing) observer_.give_up(job.peer->id, job.request.observation);
+        job.refuse(payload.error());
+        return;
+    }
+    Response response{job.success, number(job.format)};
+    if (job.observing) {
+        const ObservationId id = job.request.observation;
+        Observer::Asked asked{job.peer->id, id, Target{}, job.format, false, job.own, std::move(paths)};
+        response.observing = observer_.start(std::move(asked), entries, *payload);
+        if (response.observing) response.max_age = observer_.max_age(job.peer->id, id);
+    }
+    response.payload = std::move(*payload);
+    job.answer(std::move(response));
 }
 
 Result<void> Dispatcher::write_composite(const JobPtr& job) {
@@ -121,6 +117,7 @@ Result<void> Dispatcher::write_composite(const JobPtr& job) {
         if (target.path.level() < Level::resource) return fail(Errc::bad_request, "a value for a whole instance");
         if (auto there = need_node({target.prefix, target.path.ancestor(Level::instance)}); !there)
             return tl::unexpected(there.error());
+        if (!access_.allows(job->peer->id, target, right::write)) return fail(Errc::unauthorized, "no right to write there");
         auto definition = need_resource(target);
         if (definition && !(*definition)->writable)
             return fail(Errc::not_allowed, fmt::format("{} is not writable", target.str()));
@@ -142,12 +139,13 @@ Result<void> Dispatcher::write_composite(const JobPtr& job) {
     }
 
     auto removed = std::make_shared<std::vector<Target>>(std::move(decoded->removed));
-    tree_.write(Target{}, std::move(decoded->entries), WriteMode::partial, [this, job, removed](const Result<void>& written) {
-        if (!written || job->alive.expired())
-            job->finish(written);
-        else
-            remove_next(tree_, removed, [job](const Result<void>& done) { job->finish(done); });
-    });
+    write_whole(tree_, Target{}, std::move(decoded->entries), WriteMode::partial,
+                [this, job, removed](const Result<void>& written) {
+                    if (!written || job->alive.expired())
+                        job->finish(written);
+                    else
+                        remove_next(tree_, removed, [job](const Result<void>& done) { job->finish(done); });
+                });
     return {};
 }
 

@@ -1,5 +1,6 @@
 #include "lwm2m/dispatch_job.hpp"
 #include "lwm2m/dispatcher.hpp"
+#include "lwm2m/transaction.hpp"
 
 #include <algorithm>
 
@@ -48,7 +49,9 @@ Result<std::vector<Entry>> Dispatcher::checked_entries(const Target& at, std::ve
         const ResourceDef* definition = tree_.definition(entry.target);
         // Rule 6: in a whole instance, what this tree does not serve is no error.
         const Path resource = entry.target.path.ancestor(Level::resource);
-        if (at.path.level() <= Level::instance && (definition == nullptr || !tree_.exists({at.prefix, resource}))) continue;
+        if (at.path.level() <= Level::instance &&
+            (definition == nullptr || (!at.prefix.empty() && !tree_.exists({at.prefix, resource}))))
+            continue;
         if (definition == nullptr) return fail(Errc::not_found, "no such resource");
         if (!definition->writable) return fail(Errc::not_allowed, fmt::format("{} is not writable", entry.target.str()));
         if (definition->multiple != (entry.target.path.level() == Level::resource_instance))
@@ -77,6 +80,7 @@ Result<void> Dispatcher::write(const JobPtr& job, WriteMode mode) {
     const Target& at = job->target;
     const Level level = at.path.level();
     if (auto there = need_node({at.prefix, at.path.ancestor(Level::instance)}); !there) return there;
+    if (auto may = need_right(*job, right::write); !may) return may;
     const ResourceDef* definition = nullptr;
     if (level >= Level::resource) {
         const auto found = need_resource(at);
@@ -100,7 +104,7 @@ Result<void> Dispatcher::write(const JobPtr& job, WriteMode mode) {
     if (is_single(at, definition) && entries->size() != 1) return fail(Errc::bad_request, "one value is needed");
     if (level == Level::instance && mode == WriteMode::replace)
         if (auto complete = need_mandatory(at, *entries); !complete) return complete;
-    tree_.write(at, std::move(*entries), mode, [job](Result<void> done) { job->finish(done); });
+    write_whole(tree_, at, std::move(*entries), mode, [job](Result<void> done) { job->finish(done); });
     return {};
 }
 
@@ -108,6 +112,7 @@ Result<void> Dispatcher::create(const JobPtr& job) {
     const Target& at = job->target;
     const ObjectDef* object = tree_.object(at.prefix, at.path.object());
     if (object == nullptr) return fail(Errc::not_found, "no such object");
+    if (auto may = need_right(*job, right::create); !may) return may;
     if (!object->multiple && tree_.exists({at.prefix, *at.path.child(0)}))
         return fail(Errc::not_allowed, "the object has one instance only");
 
@@ -148,11 +153,14 @@ Result<void> Dispatcher::create(const JobPtr& job) {
     if (!object->multiple) wanted.path = *at.path.child(0);
     if (wanted.path != at.path && tree_.exists(wanted)) return fail(Errc::bad_request, "the instance exists");
     const bool chosen = wanted.path == at.path;  // the id is ours to choose, so the server is told
-    tree_.create(wanted, std::move(entries), [job, chosen](Result<InstanceId> id) {
+    tree_.create(wanted, std::move(entries), [this, job, chosen](Result<InstanceId> id) {
         if (!id) {
             job->refuse(id.error());
             return;
         }
+        const Target& object_at = job->target;
+        const bool ours = !job->alive.expired() && object_at.prefix.empty();
+        if (ours) access_.created(job->peer->id, object_at.path.object(), *id);
         Response response{job->success};
         if (chosen) {
             if (!job->target.prefix.empty()) response.location.push_back(job->target.prefix);
@@ -160,6 +168,7 @@ Result<void> Dispatcher::create(const JobPtr& job) {
             response.location.push_back(std::to_string(*id));
         }
         job->answer(std::move(response));
+        if (ours && on_instances) on_instances(object_at.path);
     });
     return {};
 }

@@ -19,6 +19,7 @@ struct Conditions {
     std::optional<double> gt, lt, st;
     std::optional<bool> edge;
     bool confirmable = false;
+    std::optional<std::uint32_t> hqmax;  // notifications that are kept while the server is away
     friend bool operator==(const Conditions&, const Conditions&) = default;
 };
 

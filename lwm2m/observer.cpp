@@ -1,6 +1,7 @@
 #include "lwm2m/observer.hpp"
 
 #include "gateway/base/log.hpp"
+#include "lwm2m/observer_watch.hpp"
 
 #include <algorithm>
 
@@ -12,12 +13,6 @@ namespace {
 // after half of that is confirmable: any server that is told something twice a day is also asked twice a day.
 constexpr auto confirm_after = std::chrono::hours(12);
 
-std::uint64_t digest_of(ByteView bytes) {  // FNV-1a
-    std::uint64_t h = 0xCBF29CE484222325ULL;
-    for (const std::uint8_t b : bytes) h = (h ^ b) * 0x100000001B3ULL;
-    return h;
-}
-
 std::optional<std::uint32_t> as_max_age(const Conditions& conditions) {
     if (!conditions.pmax) return std::nullopt;
     return static_cast<std::uint32_t>(conditions.pmax->count());
@@ -25,27 +20,33 @@ std::optional<std::uint32_t> as_max_age(const Conditions& conditions) {
 
 }  // namespace
 
-struct Observer::Watch {
-    Asked asked;
-    Observation state;
-    std::uint64_t serial;  // tells an answer to a read that it still belongs here
-    Instant confirmed_at;
-    Deadlines::iterator deadline;
-    bool scheduled = false;
-
-    Key key() const { return {asked.server, asked.id}; }
-};
-
-Observer::Observer(Transport& transport, ObjectTree& tree, const AttributeStore& attributes, base::Timers& timers,
-                   const codec::Lookup& lookup)
-    : transport_(transport), tree_(tree), attributes_(attributes), timers_(timers), lookup_(lookup), timer_(timers) {}
+Observer::Observer(Transport& transport, ObjectTree& tree, const AttributeStore& attributes, const AccessControl& access,
+                   base::Timers& timers, const codec::Lookup& lookup)
+    : transport_(transport),
+      tree_(tree),
+      attributes_(attributes),
+      access_(access),
+      timers_(timers),
+      lookup_(lookup),
+      timer_(timers) {}
 
 Observer::~Observer() = default;
 
-Conditions Observer::conditions(const Watch& watch) const {
+Conditions Observer::conditions(const Watch& watch, const Target& of) const {
     const Asked& asked = watch.asked;
-    // Core digest 7.3: a query of its own wins over everything attached; what is missing comes from the Server object.
-    const Attributes a = asked.own ? *asked.own : attributes_.inherited(asked.server, asked.target);
+    // Core digest 7.3: a query of its own wins over everything attached; what is missing comes from the Server object. The
+    // query of a composite can only say what belongs to objects, so that thresholds attached to its paths count still.
+    Attributes a;
+    if (!asked.own || !asked.paths.empty()) a = attributes_.inherited(asked.server, of);
+    if (asked.own) {
+        const Attributes attached = std::exchange(a, *asked.own);
+        if (!asked.paths.empty()) {
+            a.gt = attached.gt;
+            a.lt = attached.lt;
+            a.st = attached.st;
+            a.edge = attached.edge;
+        }
+    }
     Conditions c;
     const auto account = accounts_.find(asked.server);
     const auto seconds = [](const std::optional<std::uint32_t>& n) {
@@ -64,8 +65,24 @@ Conditions Observer::conditions(const Watch& watch) const {
     c.lt = a.lt;
     c.st = a.st;
     c.edge = a.edge;
-    c.confirmable = a.con.value_or(false);
+    c.confirmable = a.con.value_or(account != accounts_.end() && account->second.confirmable);
+    c.hqmax = a.hqmax;
     return c;
+}
+
+void Observer::renew_conditions(Watch& watch) {
+    if (!watch.composite) {
+        watch.state.change(conditions(watch, watch.asked.target), timers_.now());
+        return;
+    }
+    for (Composite::Part& part : watch.composite->parts) part.state.change(conditions(watch, part.target), timers_.now());
+}
+
+std::vector<Observer::Key> Observer::keys_of(ServerId server) const {
+    std::vector<Key> keys;
+    for (const auto& [key, watch] : watches_)
+        if (key.first == server) keys.push_back(key);
+    return keys;
 }
 
 Observer::Watch* Observer::find(const Key& key) const {
@@ -90,17 +107,25 @@ bool Observer::start(Asked asked, const std::vector<Entry>& entries, ByteView pa
     const Instant now = timers_.now();
     const auto kind = asked.single ? Observation::Kind::single : Observation::Kind::composed;
     auto watch = std::make_unique<Watch>(Watch{std::move(asked), Observation(kind, {}), ++serial_, now, {}, false});
-    watch->state = Observation(kind, conditions(*watch));
-    if (kind == Observation::Kind::single) {
-        const bool any = !entries.empty();
-        watch->state.started(any ? entries.front().value : Value{}, any ? entries.front().at : std::nullopt, now);
+    if (!watch->asked.paths.empty()) {
+        start_composite(*watch, entries, now);
+        for (const Target& path : watch->asked.paths) branches_[path.prefix].emplace(path.path, watch.get());
     } else {
-        watch->state.started(digest_of(payload), parts_of(*watch, entries), now);
+        watch->state = Observation(kind, conditions(*watch, watch->asked.target));
+        if (kind == Observation::Kind::single) {
+            const bool any = !entries.empty();
+            watch->state.started(any ? entries.front().value : Value{}, any ? entries.front().at : std::nullopt, now);
+        } else {
+            watch->state.started(digest_of(payload), parts_of(watch->state, entries), now);
+        }
+        branches_[watch->asked.target.prefix].emplace(watch->asked.target.path, watch.get());
     }
-    branches_[watch->asked.target.prefix].emplace(watch->asked.target.path, watch.get());
     ++account.count;
     Watch& added = *watches_.emplace(key, std::move(watch)).first->second;
-    schedule(added, added.state.deadline());
+    if (added.composite)
+        process_composite(added);
+    else
+        schedule(added, added.state.deadline());
     return true;
 }
 
@@ -111,10 +136,15 @@ void Observer::forget(const Key& key, bool tell_transport) {
     if (found == watches_.end()) return;
     Watch& watch = *found->second;
     if (watch.scheduled) deadlines_.erase(watch.deadline);
-    const auto branch = branches_.find(watch.asked.target.prefix);
-    const auto [first, last] = branch->second.equal_range(watch.asked.target.path);
-    branch->second.erase(std::find_if(first, last, [&](const auto& node) { return node.second == &watch; }));
-    if (branch->second.empty()) branches_.erase(branch);
+    drop_kept(watch);
+    const auto leave = [&](const Target& target) {
+        const auto branch = branches_.find(target.prefix);
+        const auto [first, last] = branch->second.equal_range(target.path);
+        branch->second.erase(std::find_if(first, last, [&](const auto& node) { return node.second == &watch; }));
+        if (branch->second.empty()) branches_.erase(branch);
+    };
+    if (watch.asked.paths.empty()) leave(watch.asked.target);
+    for (const Target& path : watch.asked.paths) leave(path);
     --accounts_[key.first].count;
     watches_.erase(found);
     if (deadlines_.empty()) timer_.cancel();
@@ -131,7 +161,13 @@ void Observer::cancel_below(ServerId server, const Target& target) {
     if (branch == branches_.end()) return;
     std::vector<Key> keys;
     for (auto it = branch->second.lower_bound(target.path); it != branch->second.end() && target.path.covers(it->first); ++it)
-        if (it->second->asked.server == server) keys.push_back(it->second->key());
+        if (it->second->asked.server == server && it->second->asked.paths.empty()) keys.push_back(it->second->key());
+    for (const Key& key : keys) forget(key, true);
+}
+
+void Observer::cancel_composite(ServerId server, const std::vector<Target>& paths) {
+    std::vector<Key> keys = keys_of(server);
+    std::erase_if(keys, [&](const Key& key) { return paths.empty() || find(key)->asked.paths != paths; });
     for (const Key& key : keys) forget(key, true);
 }
 
@@ -140,21 +176,7 @@ void Observer::drop_all(ServerId server) {
     account.expected.clear();
     account.paused = false;
     if (account.count == 0) return;
-    std::vector<Key> keys;
-    for (const auto& [key, watch] : watches_)
-        if (key.first == server) keys.push_back(key);
-    for (const Key& key : keys) forget(key, true);
-}
-
-void Observer::pause(ServerId server) { accounts_[server].paused = true; }
-
-void Observer::resume(ServerId server) {
-    Account& account = accounts_[server];
-    if (!std::exchange(account.paused, false) || account.count == 0) return;
-    std::vector<Key> keys;
-    for (const auto& [key, watch] : watches_)
-        if (key.first == server) keys.push_back(key);
-    for (const Key& key : keys) process(key);
+    for (const Key& key : keys_of(server)) forget(key, true);
 }
 
 std::vector<Observer::Key> Observer::concerned(const Target& at) const {
@@ -176,7 +198,9 @@ void Observer::changed(const Target& target, const Value& value, WallTime at) {
     for (const Key& key : concerned(target)) {
         Watch* watch = find(key);
         if (watch == nullptr) continue;
-        if (watch->state.kind() == Observation::Kind::composed) {
+        if (watch->composite) {
+            touch_composite(*watch, target, &value, at);
+        } else if (watch->state.kind() == Observation::Kind::composed) {
             // Sent from the timer, so that all that one poll brings goes out as one notification.
             watch->state.touch();
             schedule(*watch, watch->state.deadline());
@@ -193,7 +217,9 @@ void Observer::changed_below(const Target& at) {
     for (const Key& key : concerned(at)) {
         Watch* watch = find(key);
         if (watch == nullptr) continue;
-        if (is_gone(*watch)) {
+        if (watch->composite) {
+            touch_composite(*watch, at, nullptr, {});
+        } else if (is_gone(*watch)) {
             end_gone(key);
         } else if (watch->state.kind() == Observation::Kind::composed) {
             watch->state.touch();
@@ -210,7 +236,13 @@ void Observer::removed(const Target& at) {
     std::vector<Key> keys;
     for (auto it = branch->second.lower_bound(at.path); it != branch->second.end() && at.path.covers(it->first); ++it)
         keys.push_back(it->second->key());
-    for (const Key& key : keys) end_gone(key);
+    for (const Key& key : keys) {
+        Watch* watch = find(key);
+        if (watch != nullptr && watch->composite)
+            touch_composite(*watch, at, nullptr, {});  // it goes on with what is left
+        else
+            end_gone(key);
+    }
 }
 
 void Observer::attributes_changed(ServerId server, const Target& at) {
@@ -222,7 +254,7 @@ void Observer::attributes_changed(ServerId server, const Target& at) {
     for (const Key& key : keys) {
         Watch* watch = find(key);
         if (watch == nullptr) continue;
-        watch->state.change(conditions(*watch), timers_.now());
+        renew_conditions(*watch);
         process(*watch);
     }
 }
@@ -231,16 +263,24 @@ void Observer::set_default_periods(ServerId server, std::chrono::seconds pmin, s
     Account& account = accounts_[server];
     account.pmin = std::max(pmin, std::chrono::seconds(0));
     account.pmax = std::max(pmax, std::chrono::seconds(0));
-    if (account.count == 0) return;
-    std::vector<Key> keys;
-    for (const auto& [key, watch] : watches_)
-        if (key.first == server) keys.push_back(key);
-    for (const Key& key : keys) {
+    for (const Key& key : account.count == 0 ? std::vector<Key>{} : keys_of(server)) {
         Watch* watch = find(key);
         if (watch == nullptr) continue;
-        watch->state.change(conditions(*watch), timers_.now());
+        renew_conditions(*watch);
         process(*watch);
     }
+}
+
+void Observer::set_default_confirmable(ServerId server, bool confirmable) {
+    Account& account = accounts_[server];
+    account.confirmable = confirmable;
+    for (const Key& key : account.count == 0 ? std::vector<Key>{} : keys_of(server)) renew_conditions(*find(key));
+}
+
+void Observer::rights_changed() {
+    std::vector<Key> keys;
+    for (const auto& [key, watch] : watches_) keys.push_back(key);
+    for (const Key& key : keys) process(key);
 }
 
 std::size_t Observer::size(ServerId server) const {
@@ -250,15 +290,33 @@ std::size_t Observer::size(ServerId server) const {
 
 std::optional<std::uint32_t> Observer::max_age(ServerId server, ObservationId id) const {
     const Watch* watch = find({server, id});
-    return watch == nullptr ? std::nullopt : as_max_age(watch->state.conditions());
+    if (watch == nullptr) return std::nullopt;
+    if (!watch->composite) return as_max_age(watch->state.conditions());
+    std::optional<std::uint32_t> least;
+    for (const Composite::Part& part : watch->composite->parts)
+        if (const auto its = as_max_age(part.state.conditions())) least = std::min(least.value_or(*its), *its);
+    return least;
 }
 
 void Observer::process(const Key& key) {
     if (Watch* watch = find(key); watch != nullptr) process(*watch);
 }
 
+// Of an object as a whole it is only known after a read; then what is forbidden is left out.
+bool Observer::may_tell(const Watch& watch) const {
+    const Asked& asked = watch.asked;
+    if (!asked.paths.empty()) return true;
+    return asked.target.path.level() == Path::Level::object
+               ? access_.allows_some(asked.server, asked.target, tree_, right::read)
+               : access_.allows(asked.server, asked.target, right::read);
+}
+
 void Observer::process(Watch& watch) {
-    if (accounts_[watch.asked.server].paused) {
+    if (watch.composite) {
+        process_composite(watch);
+        return;
+    }
+    if ((accounts_[watch.asked.server].paused && !keeps(watch)) || !may_tell(watch)) {
         schedule(watch, Instant::max());
         return;
     }
@@ -269,7 +327,7 @@ void Observer::process(Watch& watch) {
             std::vector<Entry> entries;
             if (!std::holds_alternative<std::monostate>(sample.value))
                 entries.push_back({watch.asked.target, std::move(sample.value), sample.at});
-            notify(watch, entries, stale);
+            notify(watch, std::move(entries), stale);
             return;
         }
         case Observation::Next::read: read(watch); return;
@@ -312,57 +370,85 @@ void Observer::finish_read(const Key& key, std::uint64_t serial, Result<std::vec
         process(*watch);
         return;
     }
-    auto parts = parts_of(*watch, *entries);
+    access_.keep_readable(key.first, *entries);
+    auto parts = parts_of(watch->state, *entries);
     const Target& target = watch->asked.target;
-    const bool multiple = target.path.level() == Path::Level::resource;
-    auto payload = codec::encode(watch->asked.format, {target, std::move(*entries), multiple}, lookup_);
+    const codec::Content content{target, std::move(*entries), target.path.level() == Path::Level::resource};
+    auto payload = codec::encode(watch->asked.format, content, lookup_);
     if (!payload) {
         base::log().debug("notification of {} cannot be encoded: {}", target.str(), payload.error().message);
         watch->state.read_failed(now);
     } else if (watch->state.read_done(digest_of(*payload), std::move(parts), now)) {
         if (!accounts_[key.first].paused) {
-            notify(*watch, std::move(*payload));
+            watch->state.sent(now);
+            send(*watch, std::move(*payload), content.entries);
             return;
         }
-        watch->state.touch();  // looked at again when the server is back
+        if (keeps(*watch)) {
+            watch->state.sent(now);
+            keep(*watch, content.entries);
+        } else {
+            watch->state.touch();  // looked at again when the server is back
+        }
     }
     process(*watch);
 }
 
-Observation::Parts Observer::parts_of(const Watch& watch, const std::vector<Entry>& entries) const {
+Observation::Parts Observer::parts_of(const Observation& state, const std::vector<Entry>& entries) {
     Observation::Parts parts;
-    if (!watch.state.wants_parts()) return parts;
+    if (!state.wants_parts()) return parts;
     for (const Entry& entry : entries)
         if (entry.target.path.level() == Path::Level::resource_instance)
             parts.emplace_back(entry.target.path.resource_instance(), entry.value);
     return parts;
 }
 
-void Observer::notify(Watch& watch, const std::vector<Entry>& entries, bool with_time) {
-    auto payload = codec::encode(watch.asked.format, {watch.asked.target, entries, false}, lookup_, with_time);
-    if (!payload) {
-        // For example a value that its type cannot say: counted as sent, or it would be tried for ever.
-        base::log().debug("notification of {} cannot be encoded: {}", watch.asked.target.str(), payload.error().message);
-        watch.state.sent(timers_.now());
+void Observer::notify(Watch& watch, std::vector<Entry> entries, bool with_time) {
+    const Instant now = timers_.now();
+    watch.state.sent(now);
+    if (accounts_[watch.asked.server].paused) {
+        keep(watch, std::move(entries));
         schedule(watch, watch.state.deadline());
         return;
     }
-    notify(watch, std::move(*payload));
+    const codec::Content content{watch.asked.target, std::move(entries), false};
+    auto payload = codec::encode(watch.asked.format, content, lookup_, with_time);
+    if (!payload) {
+        // For example a value that its type cannot say: counted as sent, or it would be tried for ever.
+        base::log().debug("notification of {} cannot be encoded: {}", watch.asked.target.str(), payload.error().message);
+        schedule(watch, watch.state.deadline());
+        return;
+    }
+    send(watch, std::move(*payload), content.entries);
 }
 
-void Observer::notify(Watch& watch, Bytes payload) {
+void Observer::send(Watch& watch, Bytes payload, const std::vector<Entry>& entries) {
     const Instant now = timers_.now();
-    const bool confirmable = watch.state.conditions().confirmable || now - watch.confirmed_at >= confirm_after;
-    if (confirmable) watch.confirmed_at = now;
-    watch.state.sent(now);
-    schedule(watch, watch.state.deadline());
+    bool confirmable = now - watch.confirmed_at >= confirm_after;
+    if (watch.composite) {
+        for (const Composite::Part& part : watch.composite->parts)
+            confirmable = confirmable || part.state.conditions().confirmable;
+    } else {
+        confirmable = confirmable || watch.state.conditions().confirmable;
+        schedule(watch, watch.state.deadline());
+    }
     Response response{Code::content, static_cast<std::uint16_t>(watch.asked.format), std::move(payload)};
-    response.max_age = as_max_age(watch.state.conditions());
+    if (confirmable) {
+        watch.confirmed_at = now;
+        response.number = ++watch.number;
+        if (keeps(watch)) {
+            if (!watch.unacked) watch.unacked = std::make_unique<std::deque<Stored>>();
+            if (watch.unacked->size() >= room(watch)) watch.unacked->pop_front();
+            watch.unacked->push_back(stored(watch, entries));
+        }
+    }
+    response.max_age = max_age(watch.asked.server, watch.asked.id);
     response.observing = true;
     transport_.notify(watch.asked.server, watch.asked.id, std::move(response), confirmable);  // may end the watch
 }
 
 bool Observer::is_gone(const Watch& watch) const {
+    if (watch.composite) return false;
     const Target& target = watch.asked.target;
     if (target.path.level() == Path::Level::object) return tree_.object(target.prefix, target.path.object()) == nullptr;
     return !tree_.exists(target);

@@ -15,7 +15,7 @@ std::string_view name(Operation);
 enum class Code : std::uint8_t {
     created = 65, deleted = 66, changed = 68, content = 69, continue_ = 95,
     bad_request = 128, unauthorized = 129, bad_option = 130, forbidden = 131, not_found = 132, method_not_allowed = 133,
-    not_acceptable = 134, request_entity_incomplete = 136, precondition_failed = 140, too_large = 141, unsupported_content_format = 143,
+    not_acceptable = 134, request_entity_incomplete = 136, conflict = 137, precondition_failed = 140, too_large = 141, unsupported_content_format = 143,
     internal = 160, not_implemented = 161, bad_gateway = 162, service_unavailable = 163, gateway_timeout = 164
 };
 std::string str(Code);  // "4.04"

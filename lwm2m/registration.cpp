@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::seconds max_transmit_wait{93};  // RFC 7252 4.8.2
 constexpr std::chrono::seconds longest_pause{60};
+constexpr std::chrono::seconds longest_retry{86400};
+constexpr std::chrono::seconds between_lists{30};  // a flapping radio link must not make a stream of Updates
 constexpr std::chrono::seconds longest_max_age{24h};
 constexpr std::chrono::seconds longest_lifetime{0x7FFFFFFF};
 
@@ -27,6 +29,7 @@ std::string_view name(RegistrationState state) {
         case RegistrationState::registering: return "registering";
         case RegistrationState::registered: return "registered";
         case RegistrationState::deregistered: return "de-registered";
+        case RegistrationState::disabled: return "disabled";
     }
     return "?";
 }
@@ -52,9 +55,9 @@ std::string object_list(const ObjectTree& tree, int minor) {
     return codec::encode_links(links);
 }
 
-void Registration::start(Instant now) {
+void Registration::start(Instant at) {
     started_ = true;
-    again(now);
+    again(at);
 }
 
 // From here on the way back is a Register, at the given time.
@@ -66,7 +69,22 @@ void Registration::again(Instant at) {
 }
 
 void Registration::instances_changed(Instant now) {
-    if (list_at_ == Instant::max()) list_at_ = now + settings_.debounce;  // not moved by what follows: at most so long
+    if (list_at_ != Instant::max()) return;  // not moved by what follows: at most so long
+    list_at_ = now + settings_.debounce;
+    if (list_told_at_ != Instant::min()) list_at_ = std::max(list_at_, list_told_at_ + between_lists);
+}
+
+void Registration::disable(std::chrono::seconds time, Instant now) {
+    if (state_ != RegistrationState::registered) return;
+    disable_for_ = std::clamp(time, std::chrono::seconds(1), longest_lifetime);
+    update_now(now);
+}
+
+void Registration::set_retry(const Retry& retry, Instant now) {
+    if (settings_.retry == retry) return;
+    settings_.retry = retry;
+    if (std::exchange(gave_up_, false)) again(now);
+    attempts_ = sequences_ = 0;
 }
 
 void Registration::set_lifetime(std::chrono::seconds lifetime, Instant now) {
@@ -109,6 +127,10 @@ Instant Registration::expiry() const {
 std::optional<Registration::Step> Registration::take(Instant now, const ObjectList& list) {
     if (!started_ || in_flight_) return std::nullopt;
     if (state_ == RegistrationState::registered && now >= expiry()) again(now);  // it has forgotten us by now
+    if (state_ == RegistrationState::registered && disable_for_) {
+        in_flight_ = Kind::disable;
+        return Step{Kind::disable, false, {Method::remove, location_, {}}};
+    }
     if (state_ == RegistrationState::registered) return make_update(list, now);
     if (now < retry_at_) return std::nullopt;
     return make_register(list, now);
@@ -132,9 +154,14 @@ Registration::Step Registration::make_register(const ObjectList& list, Instant n
     message.query.push_back(fmt::format("lt={}", settings_.lifetime.count()));
     message.query.push_back(fmt::format("lwm2m=1.{}", minor_));
     message.query.emplace_back("b=U");
-    message.content_format = static_cast<std::uint16_t>(ContentFormat::link);
-    const ByteView text = base::as_bytes(asked_list_);
-    message.payload.assign(text.begin(), text.end());
+    if (settings_.queue) message.query.emplace_back("Q");
+    const bool by_profile = !settings_.profile.empty() && minor_ >= 2 && !full_list_;
+    if (!settings_.profile.empty() && minor_ >= 2) message.query.push_back("pid=" + settings_.profile);
+    if (!by_profile) {
+        message.content_format = static_cast<std::uint16_t>(ContentFormat::link);
+        const ByteView text = base::as_bytes(asked_list_);
+        message.payload.assign(text.begin(), text.end());
+    }
     return {Kind::register_, std::exchange(fresh_session_, false), std::move(message)};
 }
 
@@ -151,11 +178,16 @@ std::optional<Registration::Step> Registration::make_update(const ObjectList& li
     if (list_at_ != Instant::max()) {
         list_at_ = Instant::max();
         std::string text = list(minor_);
+        if (text != told_list_ && settings_.register_on_join) {
+            again(now);
+            return make_register(list, now);
+        }
         if (text != told_list_) {
             const ByteView bytes = base::as_bytes(text);
             message.payload.assign(bytes.begin(), bytes.end());
             message.content_format = static_cast<std::uint16_t>(ContentFormat::link);
             asked_list_ = std::move(text);
+            list_told_at_ = now;
         } else if (!asked) {
             return std::nullopt;  // what came has gone again
         }
@@ -170,6 +202,11 @@ void Registration::answered(const Result<UplinkAnswer>& answer, Instant now) {
     if (!in_flight_) return;
     const Kind kind = *std::exchange(in_flight_, std::nullopt);
     if (kind == Kind::deregister) return;  // the answer does not matter (core digest 3.2)
+    if (kind == Kind::disable) {
+        again(later(now, *std::exchange(disable_for_, std::nullopt)));
+        state_ = RegistrationState::disabled;
+        return;
+    }
     if (!answer) {
         fresh_session_ = true;
         const std::string why = answer.error().code == Errc::timeout ? "no answer" : answer.error().message;
@@ -187,6 +224,10 @@ void Registration::answered(const Result<UplinkAnswer>& answer, Instant now) {
         if (code == Code::precondition_failed && minor_ == 2) {
             minor_ = 1;  // the version is not supported there: the next lower one at once (core digest 3.1)
             retry_at_ = now;
+            return;
+        }
+        if (code == Code::conflict && !settings_.profile.empty() && !std::exchange(full_list_, true)) {
+            retry_at_ = now;  // it wants the list itself (OMA Core 1.2 6.2.1)
             return;
         }
         if (code == Code::precondition_failed) minor_ = 2;
@@ -211,6 +252,9 @@ void Registration::answered(const Result<UplinkAnswer>& answer, Instant now) {
 
 void Registration::registered(const UplinkAnswer& answer, Instant now) {
     state_ = RegistrationState::registered;
+    ever_registered_ = true;
+    sequences_ = 0;
+    disable_for_.reset();
     location_ = answer.location;
     trouble_.clear();
     told_lifetime_ = asked_lifetime_;
@@ -235,6 +279,22 @@ void Registration::refresh(Instant) {
 void Registration::failed(std::string why, std::optional<std::uint32_t> max_age, Instant now) {
     trouble_ = std::move(why);
     ++attempts_;
+    const Retry& retry = settings_.retry;
+    if (retry.standard()) {
+        std::chrono::seconds next{};
+        if (attempts_ < std::max(retry.count.value_or(5), 1U)) {
+            const std::uint64_t seconds = std::uint64_t{retry.timer.value_or(60)} << std::min(attempts_ - 1, 20U);
+            next = std::min(std::chrono::seconds(seconds), longest_retry);
+        } else {
+            attempts_ = 0;
+            ++sequences_;
+            gave_up_ = sequences_ >= std::max(retry.sequences.value_or(1), 1U) || retry.pause == 0xFFFFFFFFU;
+            if (gave_up_) return again(Instant::max());
+            next = std::chrono::seconds(retry.pause.value_or(86400));
+        }
+        if (max_age) next = std::max(next, std::min(std::chrono::seconds(*max_age), longest_max_age));
+        return again(now + next);
+    }
     Milliseconds wait = pause(attempts_);
     if (max_age) wait = std::max<Milliseconds>(wait, std::min(std::chrono::seconds(*max_age), longest_max_age));
     again(now + wait);

@@ -13,8 +13,8 @@
 /// The engine and the wire. No CoAP is left in these types: no options, tokens, message ids or blocks.
 namespace lwm2m {
 
-using ServerId = std::uint16_t;          ///< Short Server ID, 1..65534
-using ObservationId = std::uint64_t;     ///< the transport's number for (session, token); 0: none
+using ServerId = std::uint16_t;       ///< Short Server ID, 1..65534
+using ObservationId = std::uint64_t;  ///< the transport's number for (session, token); 0: none
 
 enum class Method : std::uint8_t { get = 1, post, put, remove, fetch, patch, ipatch };
 enum class Observe : std::uint8_t { none, start, cancel };
@@ -22,12 +22,12 @@ enum class Observe : std::uint8_t { none, start, cancel };
 /// A whole request of a server: blocks are joined, duplicates are gone.
 struct Request {
     Method method = Method::get;
-    std::vector<std::string> path;           ///< Uri-Path segments as they came
-    std::vector<std::string> query;          ///< Uri-Query options as they came
+    std::vector<std::string> path;   ///< Uri-Path segments as they came
+    std::vector<std::string> query;  ///< Uri-Query options as they came
     std::optional<std::uint16_t> content_format, accept;
     Bytes payload;
     Observe observe = Observe::none;
-    ObservationId observation = 0;           ///< with start: the new one's number; with cancel: 0 when the token is unknown
+    ObservationId observation = 0;  ///< with start: the new one's number; with cancel: 0 when the token is unknown
 };
 
 struct Response {
@@ -37,6 +37,8 @@ struct Response {
     std::vector<std::string> location{};     ///< Location-Path, for Create
     std::optional<std::uint32_t> max_age{};  ///< seconds
     bool observing = false;                  ///< answer to Observe start: accepted
+    std::uint32_t number = 0;                ///< of a notification: on_acknowledged() names it; 0: nobody wants to know
+    bool keep = false;                       ///< a notification that a later one does not replace while it waits
 };
 
 /// The answer to one request, given exactly once, at once or much later. Dropped, it answers 5.00 by itself.
@@ -79,11 +81,11 @@ using Answer = std::function<void(Result<UplinkAnswer>)>;
 enum class Security : std::uint8_t { psk = 0, nosec = 3 };
 struct ServerAccount {
     ServerId id = 1;
-    std::string name;                ///< as in gateway.yaml, for the log
-    std::string uri;                 ///< coap://host[:port] or coaps://host[:port]
+    std::string name;  ///< as in gateway.yaml, for the log
+    std::string uri;   ///< coap://host[:port] or coaps://host[:port]
     Security security = Security::psk;
-    std::string identity;            ///< PSK identity, at most 128 bytes
-    Bytes key;                       ///< PSK, at most 64 bytes; never logged
+    std::string identity;  ///< PSK identity, at most 128 bytes
+    Bytes key;             ///< PSK, at most 64 bytes; never logged
 };
 
 enum class Lost : std::uint8_t { reset, timeout };
@@ -94,6 +96,8 @@ public:
     virtual void on_request(ServerId, Request, Reply) = 0;
     /// A notification came back: reset (the server forgot it) or was not acknowledged (the server is away).
     virtual void on_lost(ServerId, ObservationId, Lost) = 0;
+    /// A confirmable notification with a number arrived.
+    virtual void on_acknowledged(ServerId, ObservationId, std::uint32_t /*number*/) {}
     /// The session ended (handshake lost, peer forgot us, address changed): the next uplink opens a new one.
     virtual void on_session_closed(ServerId, const std::string& why) = 0;
 
@@ -113,7 +117,7 @@ public:
     /// Drops the session but keeps the account, so that the next send() looks the name up and shakes hands anew.
     virtual void reconnect(ServerId) = 0;
     virtual void send(ServerId, Uplink, Answer) = 0;
-    /// A later value for an observation. A newer one replaces one that still waits for its turn.
+    /// A later value for an observation. It replaces one that still waits for its turn, unless that one is to be kept.
     virtual void notify(ServerId, ObservationId, Response, bool confirmable) = 0;
     /// The engine forgot it.
     virtual void end(ServerId, ObservationId) = 0;

@@ -8,11 +8,12 @@ void Notifier::notify(ObservationId id, Response response, bool confirmable) {
     const Observations::Observation* observation = observations_.find(id);
     if (observation == nullptr) return;
     const bool last = !is_success(response.code);
-    if (const auto waiting = waiting_of_.find(id); waiting != waiting_of_.end()) {
+    const auto waiting = waiting_of_.find(id);
+    if (waiting != waiting_of_.end() && !waiting->second->response.keep) {
         waiting->second->response = std::move(response);  // also for one that need not be confirmed: it must not overtake
-    } else if (confirmable) {
+    } else if (confirmable || waiting != waiting_of_.end()) {
         waiting_.push_back({id, observation->token, observation->key, std::move(response)});
-        waiting_of_.emplace(id, std::prev(waiting_.end()));
+        waiting_of_.insert_or_assign(id, std::prev(waiting_.end()));
         wire_.ask_turn();
     } else {
         send(COAP_MESSAGE_NON, id, observation->token, observation->key, response);
@@ -22,20 +23,23 @@ void Notifier::notify(ObservationId id, Response response, bool confirmable) {
 
 void Notifier::end(ObservationId id) {
     observations_.end(id);
-    if (outstanding_ == id) outstanding_ = 0;
+    if (outstanding_.id == id) outstanding_ = {};
     const auto waiting = waiting_of_.find(id);
-    if (waiting == waiting_of_.end() || !is_success(waiting->second->response.code)) return;
-    waiting_.erase(waiting->second);
-    waiting_of_.erase(waiting);
+    if (waiting == waiting_of_.end()) return;
+    const bool told = !is_success(waiting->second->response.code);  // that it ends, by the last one
+    const auto last = waiting->second;
+    for (auto it = waiting_.begin(); it != waiting_.end();)
+        it = it->id == id && !(told && it == last) ? waiting_.erase(it) : std::next(it);
+    if (!told) waiting_of_.erase(waiting);
 }
 
 bool Notifier::send_next() {
     while (!waiting_.empty()) {
+        if (const auto last = waiting_of_.find(waiting_.front().id); last->second == waiting_.begin()) waiting_of_.erase(last);
         const Waiting next = std::move(waiting_.front());
         waiting_.pop_front();
-        waiting_of_.erase(next.id);
         if (!send(COAP_MESSAGE_CON, next.id, next.token, next.key, next.response)) continue;
-        outstanding_ = next.id;
+        outstanding_ = {next.id, next.response.number};
         return true;
     }
     return false;
@@ -66,7 +70,7 @@ ObservationId Notifier::of_message(std::uint16_t message) const {
 }
 
 void Notifier::reset() {
-    outstanding_ = 0;
+    outstanding_ = {};
     sent_.fill({});
 }
 

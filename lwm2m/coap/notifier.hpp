@@ -5,7 +5,7 @@
 namespace lwm2m::coap {
 
 /// Sends the notifications of one server (RFC 7641 4.5). Confirmable ones wait for their turn, and a newer value takes the
-/// place of one that still waits.
+/// place of one that still waits, unless that one is to be kept.
 class Notifier {
 public:
     Notifier(base::Timers& timers, Wire& wire, Observations& observations, Responder& responder)
@@ -17,8 +17,12 @@ public:
     void end(ObservationId id);
     /// Sends the confirmable notification that waits for longest, if there is one.
     bool send_next();
-    /// The observation of the one that send_next() sent, 0 for none or one that has ended; and forgets it.
-    ObservationId settle() { return std::exchange(outstanding_, 0); }
+    struct Outstanding {
+        ObservationId id = 0;  ///< 0 for none or one that has ended
+        std::uint32_t number = 0;
+    };
+    /// The observation of the one that send_next() sent; and forgets it.
+    Outstanding settle() { return std::exchange(outstanding_, {}); }
     /// Which observation a notification that was not confirmable belonged to: 0 for none.
     ObservationId of_message(std::uint16_t message) const;
     /// The session is gone. The observations stay, and what waits goes out over the next one, after our first request.
@@ -37,9 +41,9 @@ private:
     Wire& wire_;
     Observations& observations_;
     Responder& responder_;
-    std::list<Waiting> waiting_;  // at most one for each observation
-    std::unordered_map<ObservationId, std::list<Waiting>::iterator> waiting_of_;
-    ObservationId outstanding_ = 0;
+    std::list<Waiting> waiting_;  // at most one for each observation, and what is to be kept
+    std::unordered_map<ObservationId, std::list<Waiting>::iterator> waiting_of_;  // the last of each
+    Outstanding outstanding_;
     struct Sent {
         std::uint16_t message = 0;
         ObservationId id = 0;

@@ -171,7 +171,7 @@ void ServerLink::on_refused() {
 }
 
 void ServerLink::on_end(Session::End why) {
-    const ObservationId lost = sender_ == Part::notifier ? notifier_.settle() : 0;
+    const ObservationId lost = sender_ == Part::notifier ? notifier_.settle().id : 0;
     const std::string from = where();
     if (!proven_ && next_address_ < addresses_.size()) {
         base::log().debug("{}: no answer from {}, trying the next address", name_, from);
@@ -209,7 +209,8 @@ bool ServerLink::on_answer(const coap_pdu_t* answer) {
 void ServerLink::on_delivered() {
     proven_ = true;
     if (std::exchange(sender_, Part::none) == Part::uplinks) uplinks_.on_delivered();
-    notifier_.settle();
+    const auto told = notifier_.settle();
+    if (told.id != 0 && told.number != 0 && handler_ != nullptr) handler_->on_acknowledged(id_, told.id, told.number);
     give_turn();
 }
 
@@ -219,7 +220,7 @@ void ServerLink::on_reset(std::uint16_t message) {
     if (!session_->outstanding() && sender_ != Part::none) {  // it was the outstanding one
         const Part sender = std::exchange(sender_, Part::none);
         if (sender == Part::uplinks) uplinks_.on_reset();
-        if (sender == Part::notifier) lost = notifier_.settle();
+        if (sender == Part::notifier) lost = notifier_.settle().id;
     } else {
         lost = notifier_.of_message(message);
     }

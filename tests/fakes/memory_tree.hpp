@@ -53,6 +53,11 @@ public:
     /// Reads, writes and executes below `prefix` fail until fail_no_more().
     void fail(const std::string& prefix, lwm2m::Errc code) { failing_[prefix] = code; }
     void fail_no_more(const std::string& prefix) { failing_.erase(prefix); }
+    /// A write of several values stops there, with what comes before it done; "" for nowhere.
+    void fail_half_way(const std::string& target, lwm2m::Errc code) {
+        stop_at_ = target;
+        stop_with_ = code;
+    }
     void hold() { held_ = true; }
     void release() {
         held_ = false;
@@ -128,6 +133,11 @@ public:
                     return target.covers(value.first) && its != nullptr && its->writable;
                 });
             for (const Entry& entry : entries) {
+                if (entry.target.str() == stop_at_) {
+                    log.push_back("refuse " + entry.target.str());
+                    done(lwm2m::fail(stop_with_, "told to fail"));
+                    return;
+                }
                 values_[entry.target] = entry.value;
                 log.push_back("write " + entry.target.str() + "=" + lwm2m::str(entry.value));
                 if (on_write) on_write(entry);
@@ -199,6 +209,8 @@ private:
     std::set<Target> instances_;
     std::map<Target, Value> values_;
     std::map<std::string, lwm2m::Errc> failing_;
+    std::string stop_at_;
+    lwm2m::Errc stop_with_ = lwm2m::Errc::internal;
     bool held_ = false;
     std::deque<std::function<void()>> waiting_;
 };

@@ -150,6 +150,44 @@ TEST_F(ObserveTest, OneConfirmableAtATimeAndTheNewestValueWaits) {  // TRANS-010
     EXPECT_TRUE(silent());
 }
 
+TEST_F(ObserveTest, WhatIsToBeKeptWaitsInItsOrderAndTellsOfItsArrival) {
+    const ObservationId a = observe("/1", "a"), b = observe("/2", "b");
+    const auto numbered = [&](ObservationId observation, const std::string& value, std::uint32_t number, bool keep) {
+        auto response = text(value);
+        response.number = number;
+        response.keep = keep;
+        transport.notify(main_server, observation, std::move(response), true);
+    };
+    numbered(b, "first", 0, false);
+    auto next = receive();
+    ASSERT_TRUE(next);
+    numbered(a, "newest", 1, false);
+    numbered(a, "old", 2, true);  // what is kept comes in place of what waited
+    numbered(a, "older", 3, true);
+    numbered(a, "now", 4, false);
+    numbered(a, "now at last", 5, false);
+    reply(wire::ack(*next));
+    std::vector<std::string> values;
+    for (int i = 0; i < 3; ++i) {
+        auto told = receive();
+        while (told && told->id == next->id) told = receive();
+        ASSERT_TRUE(told);
+        values.push_back(told->text());
+        reply(wire::ack(*told));
+        next = told;
+    }
+    EXPECT_EQ(values, (std::vector<std::string>{"old", "older", "now at last"}));
+    ASSERT_TRUE(run_until([this] { return engine.arrived.size() == 3; }));
+    EXPECT_EQ(engine.arrived, (std::vector<std::pair<ObservationId, std::uint32_t>>{{a, 2}, {a, 3}, {a, 5}}));
+    numbered(a, "x", 6, true);
+    next = receive();
+    numbered(a, "y", 7, true);
+    numbered(a, "z", 8, true);
+    transport.end(main_server, a);
+    reply(wire::ack(*next));
+    EXPECT_TRUE(silent());
+}
+
 TEST_F(ObserveTest, AnUnacknowledgedNotificationIsLostAndEndsTheSession) {
     const ObservationId a = observe("/1", "a");
     notify(a, "2", true);

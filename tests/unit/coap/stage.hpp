@@ -99,6 +99,10 @@ struct Engine final : lwm2m::RequestHandler {
         asked.push_back({std::move(request), std::move(reply)});
     }
     void on_lost(lwm2m::ServerId, lwm2m::ObservationId id, lwm2m::Lost why) override { lost.emplace_back(id, why); }
+    void on_acknowledged(lwm2m::ServerId, lwm2m::ObservationId id, std::uint32_t number) override {
+        arrived.emplace_back(id, number);
+    }
+    std::vector<std::pair<lwm2m::ObservationId, std::uint32_t>> arrived;
     void on_session_closed(lwm2m::ServerId, const std::string& why) override { closed.push_back(why); }
 };
 

@@ -77,7 +77,8 @@ TEST(Attributes, follow_the_table_of_the_specification) {
         {"=5", nullptr, false},
         {"dim=2", nullptr, false},
         {"ver=1.1", nullptr, false},
-        {"hqmax=5", nullptr, false},  // no history is kept, so none is promised
+        {"hqmax=5", nullptr, true},
+        {"hqmax=-1", nullptr, false},
         {"gt=1", nullptr, false},
         {"lt=1", nullptr, false},
         {"st=1", nullptr, false},
@@ -113,6 +114,7 @@ TEST(Attributes, follow_the_table_of_the_specification) {
 TEST(Attributes, of_a_newer_version_are_unknown_to_an_older_registration) {
     EXPECT_FALSE(accepted("edge=1", &flag, 1));
     EXPECT_FALSE(accepted("con=1", nullptr, 1));
+    EXPECT_FALSE(accepted("hqmax=1", nullptr, 1));
     EXPECT_TRUE(accepted("epmin=1", nullptr, 1));
 }
 
@@ -180,6 +182,20 @@ TEST(Attributes, go_with_their_node) {
     store.erase_prefix("d01");
     EXPECT_EQ(store.attached(1, at("/d01/16/0")), nullptr);
     EXPECT_EQ(store.size(1), 3u);
+}
+
+TEST(Attributes, come_back_from_their_text_whatever_stands_between) {
+    AttributeStore store;
+    ASSERT_TRUE(store.apply(1, at("/d01/3303/0/5700"), *lwm2m::parse_attributes(split("pmin=5&gt=-3.5&hqmax=2"), 2), &number));
+    ASSERT_TRUE(store.apply(2, at("/3"), *lwm2m::parse_attributes(split("pmax=60&con=1"), 2), nullptr));
+    const std::string lines = store.export_state();
+    AttributeStore again;
+    again.import_state("rubbish\n1 /d01\n 1 x y\n9 /3 pmin=1\n1 /3 foo=1\n1 / pmin=1\n" + lines + "1 /3 pmin=",
+                       [](lwm2m::ServerId id) { return id < 3; });
+    EXPECT_EQ(again.export_state(), lines);
+    EXPECT_EQ(shown(*again.attached(1, at("/d01/3303/0/5700"))), "pmin=5;gt=-3.5;hqmax=2;");
+    EXPECT_EQ(again.size(1), 1u);
+    EXPECT_EQ(again.size(9), 0u);
 }
 
 TEST(Attributes, are_told_in_plain_decimal) {
