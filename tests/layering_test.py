@@ -27,7 +27,7 @@ LAYERS = [
     ("lwm2m/codec/senml_json.cpp", ("lwm2m/", "gateway/base/"),                      ("nlohmann-json",)),
     ("lwm2m/",                    ("lwm2m/", "gateway/base/"),                       ()),
     ("adapters/api/",             ("adapters/api/", "gateway/base/"),                ("boost",)),
-    ("adapters/modbus/",          (".", "adapters/api/", "gateway/base/"),           ("boost", "libmodbus")),
+    ("adapters/modbus/",          (".", "adapters/api/", "gateway/base/"),           ("boost", "libmodbus", "mbedtls")),
     ("adapters/sim/",             (".", "adapters/api/", "gateway/base/"),           ("boost",)),
     ("adapters/mqtt/",            (".", "adapters/api/", "gateway/base/"),           ("boost", "paho")),
     ("adapters/ble/",             (".", "adapters/api/", "gateway/base/"),           ("boost", "sdbus-c++")),
@@ -36,7 +36,7 @@ LAYERS = [
                                    "lwm2m/object_catalog.hpp", "lwm2m/operation.hpp"), ()),
     # A second opinion on every byte, so it shares nothing with the gateway.
     ("tests/peer/",               ("tests/peer/",),                                  ("libcoap", "openssl", "nlohmann-json")),
-    ("tests/unit/modbus/",        (*EVERYTHING, "tests/"),                           ("boost", "googletest", "libmodbus")),
+    ("tests/unit/modbus/",        (*EVERYTHING, "tests/"),                           ("boost", "googletest", "libmodbus", "openssl")),
     ("tests/unit/config/",        (*EVERYTHING, "tests/"),                           ("boost", "googletest", "yaml-cpp")),
     ("tests/unit/coap/",          (*EVERYTHING, "tests/"),                           ("boost", "googletest", "libcoap", "openssl")),
     ("tests/",                    (*EVERYTHING, "tests/"),                           ("boost", "googletest")),

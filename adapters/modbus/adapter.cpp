@@ -1,7 +1,6 @@
 #include "adapters/modbus/adapter.hpp"
 
-#include "adapters/modbus/rtu_bus.hpp"
-#include "adapters/modbus/tcp_bus.hpp"
+#include "adapters/modbus/make_bus.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -17,13 +16,6 @@ namespace {
 
 constexpr double assumed_turnaround_us = 10'000;  // what a serial device needs before it answers
 constexpr std::uint16_t tcp_gap = 32;             // 64 bytes more are cheaper than a round trip through the device
-
-std::unique_ptr<Bus> make_bus(const boost::asio::any_io_executor& executor, base::Timers& timers, base::Random& random,
-                              const LinkSettings& settings) {
-    if (const auto* line = std::get_if<SerialLine>(&settings.to))
-        return std::make_unique<RtuBus>(executor, timers, random, *line);
-    return std::make_unique<TcpBus>(executor, timers, random, std::get<TcpAddress>(settings.to));
-}
 
 }  // namespace
 

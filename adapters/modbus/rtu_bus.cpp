@@ -22,8 +22,15 @@ constexpr Milliseconds first_pause = 1s, last_pause = 3200ms;  // 4 s with the j
 
 }  // namespace
 
-RtuBus::RtuBus(boost::asio::any_io_executor executor, base::Timers& timers, base::Random& random, SerialLine line)
-    : executor_(std::move(executor)), random_(random), timers_(timers), line_(std::move(line)), retry_(timers) {}
+RtuBus::RtuBus(boost::asio::any_io_executor executor, base::Timers& timers, base::Random& random, SerialLine line,
+               SerialPort::Ioctl ioctl)
+    : executor_(std::move(executor)),
+      random_(random),
+      timers_(timers),
+      line_(std::move(line)),
+      ioctl_(std::move(ioctl)),
+      format_(line_),
+      retry_(timers) {}
 
 RtuBus::~RtuBus() {
     join();
@@ -83,7 +90,25 @@ void RtuBus::give(std::optional<Command> command) {
 
 void RtuBus::exchange(Request request, Milliseconds timeout, Answer answer) {
     answer_ = std::move(answer);
-    give(Command{std::move(request), timeout});
+    turnaround_.reset();
+    give(Command{std::move(request), timeout, format_});
+}
+
+void RtuBus::tap(Tap tap) {
+    tap_ = std::move(tap);
+    tapped_ = tap_ != nullptr;
+}
+
+Result<void> RtuBus::tune(const SerialLine& line) {
+    SerialLine checked;
+    if (!parse_line(line.format(), checked)) return fail(Errc::bad_request, fmt::format("{} cannot be set", line.format()));
+    format_ = line;
+    return {};
+}
+
+/// Each text once: a line that comes and goes says the same each time.
+void RtuBus::tell(std::vector<std::string> notes) {
+    for (const auto& note : notes) said_.warn(note, note);
 }
 
 void RtuBus::become(State state, const std::string& why) {
@@ -102,7 +127,7 @@ void RtuBus::closed(const std::string& why) {
 
 // The thread.
 void RtuBus::run() {
-    SerialMaster master(line_, wake_);
+    SerialMaster master(line_, wake_, ioctl_);
     for (;;) {
         if (!master.idle())
             to_loop([this] {
@@ -118,15 +143,31 @@ void RtuBus::run() {
         }
         if (!command) continue;
         if (!command->request) {
-            to_loop([this, opened = master.open()] {
+            auto opened = master.open();
+            to_loop([this, opened = std::move(opened), notes = master.take_notes()]() mutable {
+                tell(std::move(notes));
                 if (!opened) return closed(opened.error().message);
                 backoff_ = 0ms;
                 become(State::up, "open");
             });
             continue;
         }
-        auto result = master.exchange(*command->request, command->timeout);
-        to_loop([this, result = std::move(result), open = master.is_open()]() mutable {
+        SerialMaster::Tap tap;
+        if (tapped_)
+            tap = [this](bool sent, base::ByteView bytes) {
+                to_loop([this, sent, bytes = Bytes(bytes.begin(), bytes.end())]() mutable {
+                    if (tap_) tap_(sent, std::move(bytes));
+                });
+            };
+        Result<Bytes> result = fail(Errc::offline, "not open");
+        if (const auto set = master.is_open() ? master.set_format(command->line) : Result<void>{}; !set)
+            result = tl::unexpected(set.error());
+        else
+            result = master.exchange(*command->request, command->timeout, tap);
+        to_loop([this, result = std::move(result), open = master.is_open(), turnaround = master.turnaround(),
+                 notes = master.take_notes()]() mutable {
+            tell(std::move(notes));
+            turnaround_ = turnaround;
             if (!open && state_ == State::up) closed(result ? std::string("closed") : result.error().message);
             if (const Answer answer = std::exchange(answer_, nullptr)) answer(std::move(result));
         });

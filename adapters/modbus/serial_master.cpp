@@ -7,6 +7,7 @@
 
 namespace adapters::modbus {
 
+using base::ByteView;
 using base::Errc;
 using base::fail;
 using base::Milliseconds;
@@ -17,55 +18,52 @@ using namespace std::chrono_literals;
 
 // What a frame that has begun may be late by: USB adapters hand bytes over in lumps, every 16 ms and more.
 constexpr auto lump = 100ms;
-
-std::string open_reason(const std::string& device, int error) {
-    switch (error) {
-        case ENOENT: return fmt::format("there is no {}; is the adapter plugged in?", device);
-        case EACCES:
-        case EPERM: return fmt::format("no right to use {}; is the user in its group (dialout)?", device);
-        case EBUSY: return fmt::format("another program uses {}", device);
-        case ENOTTY: return fmt::format("{} is no serial line", device);
-        default: return fmt::format("{}: {}", device, std::strerror(error));
-    }
-}
+constexpr auto broadcast_delay = 100ms;  // serial line 1.02, 2.4.1: 100 to 200 ms
+constexpr std::size_t most_notes = 8;
 
 }  // namespace
 
-SerialMaster::SerialMaster(SerialLine line, int wake) : line_(std::move(line)), wake_(wake) {}
+SerialMaster::SerialMaster(SerialLine line, int wake, SerialPort::Ioctl ioctl)
+    : port_(std::move(line), std::move(ioctl)), wake_(wake) {}
 
 std::chrono::microseconds SerialMaster::time_of(std::size_t characters) const {
-    return std::chrono::microseconds(static_cast<std::int64_t>(static_cast<double>(characters) * line_.character_us()));
+    return std::chrono::microseconds(static_cast<std::int64_t>(static_cast<double>(characters) * port_.line().character_us()));
+}
+
+/// Of the line's other end nothing is known any more.
+void SerialMaster::forget() {
+    echo_ = Echo::not_known;
+    last_byte_ = Clock::now();
 }
 
 Result<void> SerialMaster::open() {
-    close();
-    modbus_.reset(modbus_new_rtu(line_.device.c_str(), line_.baud, line_.parity, 8, line_.stop_bits));
-    if (modbus_ == nullptr || modbus_connect(modbus_.get()) != 0) {
-        const int error = errno;
-        modbus_.reset();
-        return fail(Errc::offline, open_reason(line_.device, error));
-    }
-    modbus_set_byte_timeout(modbus_.get(), 0, 0);  // the response time-out is for the whole frame then
-    fd_ = modbus_get_socket(modbus_.get());
-    last_byte_ = Clock::now();
-    return {};
+    forget();
+    auto opened = port_.open();
+    for (const auto& note : port_.notes())
+        if (notes_.size() < most_notes) notes_.push_back(note);
+    return opened;
 }
 
-void SerialMaster::close() {
-    if (fd_ < 0) return;
-    modbus_close(modbus_.get());
-    modbus_.reset();
-    fd_ = -1;
+Result<void> SerialMaster::set_format(const SerialLine& line) {
+    if (line.baud == port_.line().baud && line.parity == port_.line().parity && line.stop_bits == port_.line().stop_bits)
+        return {};
+    port_.set_format(line);
+    if (!is_open()) return {};
+    const Echo echo = echo_;
+    last_byte_ = Clock::now();
+    auto opened = port_.open();
+    echo_ = echo;
+    return opened;
 }
 
 tl::unexpected<base::Error> SerialMaster::gone(const std::string& why) {
     close();
-    return fail(Errc::offline, fmt::format("{} is gone: {}", line_.device, why));
+    return fail(Errc::offline, fmt::format("{} is gone: {}", port_.line().device, why));
 }
 
 SerialMaster::Waited SerialMaster::wait_until(Clock::time_point when, bool for_bytes) {
     for (;;) {
-        pollfd watched[2] = {{wake_, POLLIN, 0}, {fd_, static_cast<short>(for_bytes ? POLLIN : 0), 0}};
+        pollfd watched[2] = {{wake_, POLLIN, 0}, {port_.descriptor(), static_cast<short>(for_bytes ? POLLIN : 0), 0}};
         timespec left{};
         if (when != Clock::time_point::max()) {
             const auto rest = std::max<std::chrono::nanoseconds>(when - Clock::now(), 0ns);
@@ -91,64 +89,95 @@ bool SerialMaster::idle() {
 Result<void> SerialMaster::quiet(Milliseconds patience) {
     const auto give_up = Clock::now() + patience;
     for (;;) {
-        switch (wait_until(last_byte_ + line_.silence(), true)) {
+        switch (wait_until(last_byte_ + port_.line().silence(), true)) {
             case Waited::nothing: return {};
             case Waited::woken: return fail(Errc::offline, "the link is being closed");
             case Waited::gone: return gone("it was unplugged");
             case Waited::bytes: break;
         }
         std::array<std::uint8_t, 256> noise;
-        const auto count = ::read(fd_, noise.data(), noise.size());
+        const auto count = ::read(port_.descriptor(), noise.data(), noise.size());
         if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
             return gone(count == 0 ? "it was unplugged" : std::strerror(errno));
-        last_byte_ = Clock::now();
-        if (last_byte_ > give_up)
+        last_byte_ = std::max(last_byte_, Clock::now());
+        if (Clock::now() > give_up)
             return fail(Errc::malformed, "the line is never silent: is there another master, or no termination?");
     }
 }
 
-Result<Bytes> SerialMaster::exchange(const Request& request, Milliseconds timeout) {
+Result<Bytes> SerialMaster::exchange(const Request& request, Milliseconds timeout, const Tap& tap) {
+    turnaround_.reset();
     if (!is_open()) return fail(Errc::offline, "not open");
+    if (echo_ == Echo::not_known && answers_alike(request.function) && !request.broadcast) {
+        // On a line that echoes such a write would always look done. A read shows whether it does, whatever is answered.
+        const Request look{.unit = request.unit, .function = Function::read_holding};
+        const auto answer = exchange(look, timeout, tap);
+        turnaround_.reset();
+        if (!is_open() || (!answer && answer.error().code == Errc::offline)) return tl::unexpected(answer.error());
+    }
     if (const auto silent = quiet(timeout); !silent) return tl::unexpected(silent.error());
+    const Bytes adu = rtu_adu(request);
+    if (const auto sent = port_.send(adu); !sent) return gone(sent.error().message);
+    const Rs485& rs485 = port_.line().rs485;
+    last_byte_ = Clock::now();  // with rts the last byte has left
+    if (rs485.direction != Rs485::Direction::rts) last_byte_ += time_of(adu.size()) + rs485.before;
+    if (tap) tap(true, adu);
+    if (request.broadcast) {
+        last_byte_ += broadcast_delay;
+        return Bytes{};
+    }
+    return hear(request, timeout, tap);
+}
 
-    Bytes raw{request.unit};
-    const Bytes body = pdu(request);
-    raw.insert(raw.end(), body.begin(), body.end());
-    modbus_set_slave(modbus_.get(), request.unit);
-    if (modbus_send_raw_request(modbus_.get(), raw.data(), static_cast<int>(raw.size())) < 0) return gone(std::strerror(errno));
-    last_byte_ = Clock::now() + time_of(raw.size() + 2);
-    const auto expires = last_byte_ + timeout;
-
-    const auto rest_of_frame = lump + 2 * time_of(is_read(request.function) ? 5 + request.count * 2U : 8);
-    modbus_set_response_timeout(modbus_.get(), static_cast<std::uint32_t>(rest_of_frame / 1s),
-                                static_cast<std::uint32_t>(rest_of_frame % 1s / 1us));
+Result<Bytes> SerialMaster::hear(const Request& request, Milliseconds timeout, const Tap& tap) {
+    const auto sent = last_byte_;
+    const auto expires = sent + timeout;
+    RtuAnswer answer(request, echo_ == Echo::yes);
+    std::optional<Clock::time_point> breaks_off;  // once the answer has begun
     for (;;) {
-        switch (wait_until(expires, true)) {
+        switch (wait_until(breaks_off.value_or(expires), true)) {
             case Waited::bytes: break;
             case Waited::woken: return fail(Errc::offline, "the link is being closed");
             case Waited::gone: return gone("it was unplugged");
             case Waited::nothing:
+                learn_echo(request, answer.echoed());
+                if (answer.begun()) return tl::unexpected(answer.broken_off());
                 late_until_[request.unit] = Clock::now() + lateness * timeout;
                 return fail(Errc::timeout, fmt::format("no answer within {}", base::span_text(timeout)));
         }
-        std::array<std::uint8_t, MODBUS_MAX_ADU_LENGTH> frame;
-        const int size = modbus_receive_confirmation(modbus_.get(), frame.data());
-        const int error = errno;
-        last_byte_ = Clock::now();
-        if (size > 0) {
-            const Verdict verdict = check_rtu_answer(request, ByteView(frame.data(), static_cast<std::size_t>(size)));
-            return verdict.data.map([](ByteView data) { return Bytes(data.begin(), data.end()); });
+        std::array<std::uint8_t, RtuAnswer::largest> piece;
+        const auto count = ::read(port_.descriptor(), piece.data(), piece.size());
+        if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+        if (count <= 0) return gone(count == 0 ? "it was unplugged" : std::strerror(errno));
+        const auto now = Clock::now();
+        const auto size = static_cast<std::size_t>(count);
+        last_byte_ = std::max(sent, now);
+        if (tap) tap(false, ByteView(piece).first(size));
+
+        auto heard = answer.take(ByteView(piece).first(size));
+        while (heard == RtuAnswer::Heard::foreign && late_until_[answer.foreign_unit()] > now)
+            heard = answer.take({});  // as late as foretold; the right one may still come
+        if (answer.begun() && !breaks_off) {
+            breaks_off = now + lump + 2 * time_of(answer.most_missing());
+            // A lump's first byte came before its last.
+            turnaround_ = std::max(0us, std::chrono::duration_cast<std::chrono::microseconds>(now - sent) - time_of(size));
         }
-        if (size == 0) {                                       // of another unit, unproved
-            if (late_until_[frame[0]] > last_byte_) continue;  // as late as foretold; the right one may still come
-            return fail(Errc::malformed, fmt::format("unit {} answered, asked was {}", frame[0], request.unit));
+        if (heard == RtuAnswer::Heard::unfinished) {
+            if (!answer.begun()) breaks_off.reset();  // it was the echo, or of another unit
+            continue;
         }
-        if (error == ETIMEDOUT) return fail(Errc::malformed, "the answer broke off");
-        if (error == EMBBADCRC) return fail(Errc::malformed, "the answer's check sum is wrong");
-        if (error == EIO || error == ENXIO || error == EBADF || error == ENODEV || error == ECONNRESET)
-            return gone(std::strerror(error));
-        return fail(Errc::malformed, modbus_strerror(error));
+        if (heard != RtuAnswer::Heard::answer) turnaround_.reset();
+        if (heard == RtuAnswer::Heard::answer) learn_echo(request, answer.echoed());
+        return answer.result();
     }
+}
+
+void SerialMaster::learn_echo(const Request& request, bool echoed) {
+    if (answers_alike(request.function) && !echoed) return;  // cannot be told
+    echo_ = echoed ? Echo::yes : Echo::no;
+    if (!echoed || echo_told_) return;
+    echo_told_ = true;
+    notes_.push_back(fmt::format("{} hears what it sends itself; the echo is dropped", port_.line().device));
 }
 
 }  // namespace adapters::modbus

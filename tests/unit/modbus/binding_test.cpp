@@ -31,7 +31,8 @@ TEST(Link, GoesWhereItsAddressSays) {
 TEST(Link, SaysWhatIsWrongAndWhatToDo) {
     const std::pair<const char*, const char*> table[] = {
         {"{timeout: 1s}",
-         "gateway.yaml:1:1: link 'bus': 'modbus' is missing; write tcp://HOST, tcp://HOST:PORT or rtu:/dev/DEVICE\n"},
+         "gateway.yaml:1:1: link 'bus': 'modbus' is missing; write tcp://HOST, rtu:/dev/DEVICE, rtu+tcp://HOST:PORT, "
+         "tls://HOST or dial-in://ADDRESS:PORT\n"},
         {"modbus: tcp://",
          "gateway.yaml:1:9: link 'bus': 'tcp://' is no address; write tcp://192.0.2.10, tcp://[2001:db8::1] or "
          "tcp://meter.example, with "
@@ -40,15 +41,14 @@ TEST(Link, SaysWhatIsWrongAndWhatToDo) {
          "gateway.yaml:1:9: link 'bus': 'tcp://host:0' is no address; write tcp://192.0.2.10, tcp://[2001:db8::1] or "
          "tcp://meter.example, "
          "with :PORT when it is not 502\n"},
-        {"modbus: rtu+tcp://192.0.2.20:4001",
-         "gateway.yaml:1:9: link 'bus': 'rtu+tcp://192.0.2.20:4001' is a transport that this version does not speak; write "
-         "tcp://HOST, "
-         "tcp://HOST:PORT or rtu:/dev/DEVICE\n"},
+        {"modbus: udp://192.0.2.20",
+         "gateway.yaml:1:9: link 'bus': 'udp://192.0.2.20' is a transport that this version does not speak; write tcp://HOST, "
+         "rtu:/dev/DEVICE, rtu+tcp://HOST:PORT, tls://HOST or dial-in://ADDRESS:PORT\n"},
         {"modbus: rtu:ttyUSB0",
          "gateway.yaml:1:9: link 'bus': 'rtu:ttyUSB0' names no device file; write its whole path: rtu:/dev/serial/by-id/…\n"},
         {"modbus: 192.0.2.10",
-         "gateway.yaml:1:9: link 'bus': '192.0.2.10' is no Modbus link; write tcp://HOST, tcp://HOST:PORT or "
-         "rtu:/dev/DEVICE\n"},
+         "gateway.yaml:1:9: link 'bus': '192.0.2.10' is no Modbus link; write tcp://HOST, rtu:/dev/DEVICE, "
+         "rtu+tcp://HOST:PORT, tls://HOST or dial-in://ADDRESS:PORT\n"},
         {"{modbus: rtu:/dev/ttyS0, line: 19201 8E1}",
          "gateway.yaml:1:32: link 'bus': '19201 8E1' is no line setting; write speed, 8, parity N, E or O and stop bits 1 or "
          "2: \"19200 8E1\"\n"},
@@ -61,10 +61,6 @@ TEST(Link, SaysWhatIsWrongAndWhatToDo) {
          "gateway.yaml:1:31: link 'bus': 'timeout' is 5ms, out of range; write a span from 10ms to 1m\n"
          "gateway.yaml:1:49: link 'bus': 'connections' is 2, out of range; write a whole number from 1 to 1\n"
          "gateway.yaml:1:52: unknown key 'paus' in link 'bus'; did you mean 'pause'?\n"},
-        {"{modbus: rtu:/dev/ttyS0, rs485: {direction: kernel}}",
-         "gateway.yaml:1:33: link 'bus': this version leaves the direction of RS-485 to the adapter; remove 'rs485'; use an "
-         "adapter that "
-         "switches by itself\n"},
     };
     for (const auto& [link, text] : table) EXPECT_EQ(complaints(link), text);
 }

@@ -125,7 +125,8 @@ const Fault faults[] = {
     {"extra 4", true, true, Fault::harmless},
     {"garbage 16", true, true},
     {"garbage 200", true, true},
-    {"echo", true, true},
+    {"echo", true, false},
+    {"echo", false, true, Fault::harmless},
     {"garble", false, true},  // TCP has no check sum: a flipped bit of a value is a value
 };
 
