@@ -1,6 +1,7 @@
 #include "config/config.hpp"
 
 #include "config/folder.hpp"
+#include "config/server_settings.hpp"
 #include "config/server_uri.hpp"
 #include "config/yaml_reader.hpp"
 
@@ -61,6 +62,7 @@ public:
             diagnostics.error(member.at, "a server's name has 1 to 64 bytes", "write a short word: main");
         read_security(fields, server);
         read_lifetime(fields, server);
+        read_server_settings(fields, server);
         if (server.security == Security::psk) {
             read_identity(fields, server);
             read_key(fields, server);
@@ -197,6 +199,7 @@ std::optional<Site> read_site(const std::string& folder, const Secrets& secrets,
     if (const Node* links = file.find("links"); links != nullptr && links->kind() != Node::Kind::null) {
         if (file.map("links") != nullptr) site.links = *links;
     }
+    read_own_objects(file, site);
     read_log(file, site);
     for (const std::string_view later : {"store", "metrics", "page"})
         if (file.has(later)) file.error(later, fmt::format("'{}' is not in this version", later), "remove it");

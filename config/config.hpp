@@ -17,13 +17,42 @@ struct Server {
     Security security = Security::psk;
     std::string identity;
     base::Bytes key;
-    std::chrono::seconds lifetime{300};  ///< 15 s … 30 d; 0 is refused
-    std::uint16_t short_id = 1;          ///< 1, 2 … in the order of the file
+    std::chrono::seconds lifetime{300};                 ///< 15 s … 30 d; 0 is refused
+    std::uint16_t short_id = 1;                         ///< 1, 2 … in the order of the file
+    std::chrono::seconds min_period{0}, max_period{0};  ///< defaults of its observations; max 0: none
+    bool storing = true;                                ///< what it misses while it is away is kept
+    bool confirmable = false, queue = false, register_on_join = false;
+    std::optional<std::uint32_t> order;  ///< registered with in ascending order
+    std::chrono::seconds delay{0};       ///< before the first attempt
+    bool blocks = false;                 ///< those after it in order wait until it is there
+    struct Retry {
+        std::optional<std::uint32_t> count, timer, pause, sequences;  ///< timer and pause in seconds
+    } retry;
+    std::string profile_id;
+    std::uint8_t rights = 31;  ///< to the gateway's own objects; bits 1 read, 2 write, 4 execute, 8 delete, 16 create
+    struct Send {
+        std::chrono::seconds every{0};
+        std::vector<std::string> paths;  ///< "/3/0/9", "/PREFIX/3303", "/*/3303/0/5700"
+        bool devices = true;
+    } send;
     base::SourceLoc at;
+};
+
+struct Location {
+    double latitude = 0, longitude = 0;  ///< degrees
+    std::optional<double> altitude;      ///< metres
+};
+/// What object 3 says of the gateway; empty: what the program says of itself.
+struct Device {
+    std::string manufacturer, model, serial, hardware;
+    bool factory_reset = false;  ///< a server may have what servers wrote forgotten
 };
 
 struct Site {
     std::string endpoint;  // `gateway:`
+    bool access_covers_devices = false;
+    std::optional<Location> location;
+    Device device;
     std::vector<Server> servers;
     base::Node links;  // kind null when absent
     std::string log_level = "info";

@@ -101,6 +101,44 @@ TEST(Config, servers_are_numbered_in_the_order_of_the_file) {
     EXPECT_EQ(loaded->log_level, "warn");
 }
 
+TEST(Config, a_server_has_settings_of_its_own) {
+    Stage site;
+    std::filesystem::copy_file("tests/unit/config/examples/good/server-settings.yaml", site.folder.path("gateway.yaml"));
+    const auto loaded = site.load_folder();
+    ASSERT_TRUE(loaded && site.diagnostics.ok()) << site.said();
+    const Server& main = loaded->servers.at(0);
+    EXPECT_EQ(main.order, 2U);
+    EXPECT_TRUE(main.blocks && main.confirmable && main.queue && main.register_on_join);
+    EXPECT_FALSE(main.storing);
+    EXPECT_EQ(main.delay, std::chrono::seconds(10));
+    EXPECT_EQ(main.retry.count, 3U);
+    EXPECT_EQ(main.retry.timer, 2U);
+    EXPECT_FALSE(main.retry.pause || main.retry.sequences);
+    EXPECT_EQ(main.min_period, std::chrono::seconds(1));
+    EXPECT_EQ(main.max_period, std::chrono::hours(1));
+    EXPECT_EQ(main.profile_id, "6:27354b9a");
+    EXPECT_EQ(main.send.every, std::chrono::seconds(10));
+    EXPECT_EQ(main.send.paths, (std::vector<std::string>{"/3/0/9", "/dev1/3303/0/5700", "/*/3303"}));
+    EXPECT_FALSE(main.send.devices);
+    EXPECT_EQ(main.rights, 31);
+    EXPECT_EQ(loaded->servers.at(1).rights, 5);
+    EXPECT_TRUE(loaded->access_covers_devices);
+    EXPECT_EQ(loaded->location->latitude, -33.9);
+    EXPECT_FALSE(loaded->location->altitude);
+    EXPECT_EQ(loaded->device.serial, "7");
+    EXPECT_TRUE(loaded->device.factory_reset);
+}
+
+TEST(Config, settings_that_contradict_each_other_are_told) {
+    Stage site;
+    EXPECT_EQ(
+        site.server("{uri: \"coaps://a\", key: \"${secret:psk}\", blocks: true, min_period: 1m, max_period: 30s}"),
+        "gateway.yaml:4:58: server 'main': 'blocks' without 'order' holds up nobody; write order: 1, and higher numbers at "
+        "the others\n"
+        "gateway.yaml:4:92: server 'main': 'max_period' is below 'min_period'; write a longer one, or leave it out for "
+        "none\n");
+}
+
 TEST(Config, an_empty_folder_is_told_how_to_begin) {
     Stage site;
     EXPECT_FALSE(site.load_folder());
