@@ -1,7 +1,6 @@
 #include "gateway/app.hpp"
 
 #include "gateway/base/log.hpp"
-#include "gateway/own_objects/device.hpp"
 #include "gateway/own_objects/gateway_object.hpp"
 
 namespace gateway {
@@ -17,7 +16,7 @@ lwm2m::ClientConfig client_config(const config::Site& site) {
         its.account.security = server.security == config::Security::psk ? lwm2m::Security::psk : lwm2m::Security::nosec;
         its.account.identity = server.identity;
         its.account.key = server.key;
-        its.lifetime = server.lifetime;
+        apply_settings(server, its);
         config.servers.push_back(std::move(its));
     }
     return config;
@@ -38,26 +37,30 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
       restart_(timers),
       status_(timers) {
     give_prefixes();
-    const auto config = client_config(site_.config);
-    auto server_object = std::make_unique<own_objects::Server>(config);
-    server_object_ = server_object.get();
-    tree_.add(std::move(server_object));
-    own_objects::Device::Facts facts;
-    facts.model = "LwM2M gateway";
-    facts.serial = site_.config.endpoint;
-    facts.version = std::move(version);
-    facts.now = [&timers] { return timers.wall(); };
+    auto config = client_config(site_.config);
+    config.prefixes = [this] {
+        std::vector<std::string> all;
+        for (const auto instance : tree_.list({"", lwm2m::Path::of({25})}))
+            if (instance.level() == lwm2m::Path::Level::instance)
+                all.push_back(devices_.at(devices_.by_instance(instance.instance())).prefix);
+        return all;
+    };
+    if (site_.config.access_covers_devices)
+        config.covered_device = [this](std::string_view prefix) -> std::optional<lwm2m::InstanceId> {
+            const DeviceIndex device = devices_.by_prefix(prefix);
+            return device == EndDevices::none ? std::nullopt : std::optional(devices_.at(device).instance);
+        };
     // The answer must have left before the session goes.
-    facts.restart = [this] {
+    const auto restart = [this] {
         restart_.set(timers_.now() + base::Milliseconds(500), [this] {
             if (on_restart) on_restart();
         });
     };
-    tree_.add(std::make_unique<own_objects::Device>(std::move(facts)));
+    own_ = std::make_unique<OwnSite>(site_.config, config, tree_, timers, version, restart);
     tree_.add(std::make_unique<own_objects::GatewayObject>(devices_));
 
     client_ = std::make_unique<lwm2m::Client>(transport, tree_, timers, random, config);
-    server_object_->client = client_.get();
+    own_->attach(*client_, tree_, "");
     for (auto& server : site_.config.servers) std::fill(server.key.begin(), server.key.end(), std::uint8_t{0});
 
     intake_.on_value = [this](DeviceIndex device, PointNumber point, Intake::News news) { tell_value(device, point, news); };

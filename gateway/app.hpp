@@ -2,7 +2,7 @@
 
 #include "gateway/broker.hpp"
 #include "gateway/object_tree.hpp"
-#include "gateway/own_objects/server.hpp"
+#include "gateway/own_site.hpp"
 #include "gateway/service_manager.hpp"
 #include "gateway/site.hpp"
 #include "gateway/state_store.hpp"
@@ -46,7 +46,7 @@ private:
     LinkHost links_;
     Broker broker_;
     ObjectTree tree_;
-    own_objects::Server* server_object_ = nullptr;
+    std::unique_ptr<OwnSite> own_;
     std::unique_ptr<lwm2m::Client> client_;
     ServiceManager service_;
     base::Timer restart_;

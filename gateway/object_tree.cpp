@@ -15,52 +15,31 @@ using mapping::Source;
 using Level = Path::Level;
 
 ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, LinkHost& links, Broker& broker, base::Timers& timers)
-    : catalog_(catalog), devices_(devices), store_(store), links_(links), broker_(broker), timers_(timers) {}
-
-void ObjectTree::add(std::unique_ptr<own_objects::OwnObject> object) {
-    const auto id = object->id();
-    own_[id] = std::move(object);
-}
-
-own_objects::OwnObject* ObjectTree::own(lwm2m::ObjectId id) const {
-    const auto found = own_.find(id);
-    return found == own_.end() ? nullptr : found->second.get();
+    : devices_(devices), store_(store), links_(links), broker_(broker), timers_(timers), own_(catalog) {
+    own_.on_changed = [this](const Path& path, const Value& value) {
+        if (on_own_changed) on_own_changed(path, value);
+    };
 }
 
 bool ObjectTree::has(std::string_view prefix) const { return prefix.empty() || devices_.by_prefix(prefix) != EndDevices::none; }
 
 const lwm2m::ObjectDef* ObjectTree::object(std::string_view prefix, lwm2m::ObjectId id) const {
-    if (prefix.empty()) return own(id) != nullptr ? catalog_.find(id) : nullptr;
+    if (prefix.empty()) return own_.object(id);
     const DeviceIndex d = devices_.by_prefix(prefix);
     return d == EndDevices::none ? nullptr : devices_.at(d).info->object(id);
 }
 
 const lwm2m::ResourceDef* ObjectTree::definition(const Target& target) const {
+    if (target.prefix.empty()) return own_.definition(target.path);
     const auto* its = object(target.prefix, target.path.object());
     return its != nullptr && target.path.level() >= Level::resource ? its->resource(target.path.resource()) : nullptr;
 }
 
 // ---- what there is
 
-namespace {
-
-bool contains(const std::vector<lwm2m::ResourceId>& sorted, lwm2m::ResourceId id) {
-    return std::binary_search(sorted.begin(), sorted.end(), id);
-}
-
-}  // namespace
-
 bool ObjectTree::exists(const Target& target) const {
     const Path& path = target.path;
-    if (target.prefix.empty()) {
-        if (path.level() == Level::root) return true;
-        const auto* its = own(path.object());
-        if (its == nullptr) return false;
-        if (path.level() >= Level::instance && !its->has(path.instance())) return false;
-        if (path.level() >= Level::resource && !contains(its->resources(), path.resource())) return false;
-        return path.level() < Level::resource_instance ||
-               path.resource_instance() < its->read_multiple(path.instance(), path.resource()).size();
-    }
+    if (target.prefix.empty()) return own_.exists(path);
     const DeviceIndex d = devices_.by_prefix(target.prefix);
     if (d == EndDevices::none) return false;
     if (path.level() == Level::root) return true;
@@ -73,6 +52,7 @@ bool ObjectTree::exists(const Target& target) const {
 }
 
 std::vector<Path> ObjectTree::list(const Target& at) const {
+    if (at.prefix.empty()) return own_.list(at.path);
     std::vector<Path> nodes;
     if (!at.prefix.empty()) {
         const DeviceIndex d = devices_.by_prefix(at.prefix);
@@ -96,62 +76,10 @@ std::vector<Path> ObjectTree::list(const Target& at) const {
         }
         return nodes;
     }
-    for (const auto& [id, its] : own_) {
-        if (at.path.level() >= Level::object && at.path.object() != id) continue;
-        const Path object = Path::of({id});
-        if (at.path.level() < Level::object) nodes.push_back(object);
-        const auto* model = catalog_.find(id);
-        for (const auto instance : its->instances()) {
-            if (at.path.level() >= Level::instance && at.path.instance() != instance) continue;
-            if (at.path.level() < Level::instance) nodes.push_back(Path::of({id, instance}));
-            for (const auto resource : its->resources()) {
-                if (at.path.level() >= Level::resource && at.path.resource() != resource) continue;
-                if (at.path.level() < Level::resource) nodes.push_back(Path::of({id, instance, resource}));
-                const auto* definition = model != nullptr ? model->resource(resource) : nullptr;
-                if (definition == nullptr || !definition->multiple || at.path.level() >= Level::resource_instance) continue;
-                const auto values = its->read_multiple(instance, resource);
-                for (std::size_t i = 0; i < values.size(); ++i)
-                    nodes.push_back(Path::of({id, instance, resource, static_cast<std::uint16_t>(i)}));
-            }
-        }
-    }
     return nodes;
 }
 
 // ---- read
-
-std::vector<Entry> ObjectTree::read_own(const Path& path) const {
-    std::vector<Entry> entries;
-    for (const auto& [id, its] : own_) {
-        if (path.level() >= Level::object && path.object() != id) continue;
-        const auto* model = catalog_.find(id);
-        const auto read_instance = [&, &object = *its, object_id = id](lwm2m::InstanceId instance) {
-            for (const auto resource : object.resources()) {
-                if (path.level() >= Level::resource && path.resource() != resource) continue;
-                const auto* definition = model != nullptr ? model->resource(resource) : nullptr;
-                if (definition == nullptr || !definition->readable) continue;
-                if (!definition->multiple) {
-                    auto value = object.read(instance, resource);
-                    if (value.index() != 0)
-                        entries.push_back({{"", Path::of({object_id, instance, resource})}, std::move(value), {}});
-                    continue;
-                }
-                const auto values = object.read_multiple(instance, resource);
-                for (std::size_t i = 0; i < values.size(); ++i) {
-                    const auto number = static_cast<std::uint16_t>(i);
-                    if (path.level() == Level::resource_instance && path.resource_instance() != number) continue;
-                    entries.push_back({{"", Path::of({object_id, instance, resource, number})}, values[i], {}});
-                }
-            }
-        };
-        if (path.level() >= Level::instance) {
-            if (its->has(path.instance())) read_instance(path.instance());
-        } else {
-            for (const auto instance : its->instances()) read_instance(instance);
-        }
-    }
-    return entries;
-}
 
 Value ObjectTree::value(const EndDevice& device, const mapping::Resource& resource) const {
     switch (resource.source) {
@@ -213,7 +141,7 @@ void ObjectTree::collect(const EndDevice& device, const Target& target, std::vec
 
 void ObjectTree::read(const Target& target, lwm2m::Done<std::vector<Entry>> done) {
     if (target.prefix.empty()) {
-        done(read_own(target.path));
+        done(own_.read(target.path));
         return;
     }
     const DeviceIndex d = devices_.by_prefix(target.prefix);
@@ -306,24 +234,7 @@ struct ObjectTree::Writes {
     lwm2m::Done<void> done;
 };
 
-Result<void> ObjectTree::write_own(const std::vector<Entry>& entries) {
-    for (const auto& entry : entries) {
-        const Path& path = entry.target.path;
-        const auto* its = own(path.object());
-        if (its == nullptr || !its->has(path.instance()) || !contains(its->resources(), path.resource()))
-            return fail(Errc::not_found, fmt::format("{} does not exist", path.str()));
-        if (path.level() == Level::resource_instance) return fail(Errc::not_allowed, "its instances are kept by the gateway");
-        if (auto may = its->may_write(path.instance(), path.resource(), entry.value); !may) return may;
-    }
-    for (const auto& entry : entries) {
-        const Path& path = entry.target.path;
-        own(path.object())->write(path.instance(), path.resource(), entry.value);
-        if (on_own_changed) on_own_changed(path, entry.value);
-    }
-    return {};
-}
-
-void ObjectTree::write(const Target&, std::vector<Entry> entries, lwm2m::WriteMode, lwm2m::Done<void> done) {
+void ObjectTree::write(const Target& at, std::vector<Entry> entries, lwm2m::WriteMode mode, lwm2m::Done<void> done) {
     auto writes = std::make_shared<Writes>();
     std::vector<Entry> own_entries;
     // First every check, then the first frame: a refused value changes nothing anywhere.
@@ -359,8 +270,8 @@ void ObjectTree::write(const Target&, std::vector<Entry> entries, lwm2m::WriteMo
         }
         writes->all.push_back({d, resource.number, std::move(*raw)});
     }
-    if (!own_entries.empty())
-        if (auto written = write_own(own_entries); !written) {
+    if (!own_entries.empty() || (at.prefix.empty() && writes->all.empty()))
+        if (auto written = own_.write(at.path, own_entries, mode); !written) {
             done(written);
             return;
         }
@@ -384,9 +295,7 @@ void ObjectTree::write_next(std::shared_ptr<Writes> writes) {
 
 void ObjectTree::execute(const Target& target, std::string arguments, lwm2m::Done<void> done) {
     if (target.prefix.empty()) {
-        auto* its = own(target.path.object());
-        done(its == nullptr ? Result<void>(fail(Errc::not_found, "no such object"))
-                            : its->execute(target.path.instance(), target.path.resource(), arguments));
+        done(own_.execute(target.path, arguments));
         return;
     }
     const DeviceIndex d = devices_.by_prefix(target.prefix);
@@ -428,11 +337,13 @@ void ObjectTree::execute(const Target& target, std::string arguments, lwm2m::Don
     }
 }
 
-void ObjectTree::create(const Target&, std::vector<Entry>, lwm2m::Done<lwm2m::InstanceId> done) {
+void ObjectTree::create(const Target& target, std::vector<Entry> entries, lwm2m::Done<lwm2m::InstanceId> done) {
+    if (target.prefix.empty()) return done(own_.create(target.path, entries));
     done(fail(Errc::not_allowed, "instances are made by the mapping, not by a server"));
 }
 
-void ObjectTree::remove(const Target&, lwm2m::Done<void> done) {
+void ObjectTree::remove(const Target& target, lwm2m::Done<void> done) {
+    if (target.prefix.empty()) return done(own_.remove(target.path));
     done(fail(Errc::not_allowed, "instances are removed by the mapping, not by a server"));
 }
 

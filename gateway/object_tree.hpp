@@ -1,9 +1,8 @@
 #pragma once
 
 #include "gateway/broker.hpp"
-#include "gateway/own_objects/own_object.hpp"
+#include "gateway/own_objects/own_tree.hpp"
 
-#include <map>
 #include <memory>
 
 namespace gateway {
@@ -14,7 +13,7 @@ class ObjectTree final : public lwm2m::ObjectTree {
 public:
     ObjectTree(const lwm2m::ObjectCatalog&, EndDevices&, ValueStore&, LinkHost&, Broker&, base::Timers&);
 
-    void add(std::unique_ptr<own_objects::OwnObject>);
+    void add(std::unique_ptr<own_objects::OwnObject> object) { own_.add(std::move(object)); }
     /// Called when a server's request changed a value that the devices did not report (reset of min and max).
     std::function<void(DeviceIndex, std::uint16_t resource)> on_changed;
     /// Called after a write or execute on the own tree.
@@ -36,20 +35,16 @@ public:
 private:
     struct Writes;
 
-    own_objects::OwnObject* own(lwm2m::ObjectId) const;
-    std::vector<lwm2m::Entry> read_own(const lwm2m::Path&) const;
     void read_device(DeviceIndex, const lwm2m::Target&, lwm2m::Done<std::vector<lwm2m::Entry>>);
     void collect(const EndDevice&, const lwm2m::Target&, std::vector<lwm2m::Entry>&) const;
-    base::Result<void> write_own(const std::vector<lwm2m::Entry>&);
     void write_next(std::shared_ptr<Writes>);
 
-    const lwm2m::ObjectCatalog& catalog_;
     EndDevices& devices_;
     ValueStore& store_;
     LinkHost& links_;
     Broker& broker_;
     base::Timers& timers_;
-    std::map<lwm2m::ObjectId, std::unique_ptr<own_objects::OwnObject>> own_;
+    own_objects::OwnTree own_;
 };
 
 }  // namespace gateway

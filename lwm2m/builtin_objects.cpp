@@ -152,6 +152,18 @@ constexpr Resource statistics[] = {
     {7, "stop collecting",  "E!", X},
     {8, "collection period", "RW", I, open, open, "s"},
 };
+constexpr Resource access[] = {
+    {0, "object",          "R!",  I, 1, id_max},
+    {1, "instance",        "R!",  I, 0, 65535},
+    {2, "rights",          "RWm", I, 0, 31},
+    {3, "owner",           "RW!", I, 0, 65535},
+};
+constexpr Resource portfolio[] = {
+    {0, "identity",            "RWm!", S},
+    {1, "make the credential", "E",    X},
+    {2, "credential",          "Rm",   O},
+    {3, "credential state",    "R",    I, 0, 2},
+};
 constexpr Resource gateway[] = {  // version 2.0, OMA LwM2M Gateway 1.1
     {0, "device id", "R!", S},
     {1, "prefix",    "R!", S},
@@ -160,11 +172,13 @@ constexpr Resource gateway[] = {  // version 2.0, OMA LwM2M Gateway 1.1
 
 constexpr CoreObject core_objects[] = {
     {1,  "LwM2M Server",            {1, 2}, {1, 2}, "m!", server},
+    {2,  "LwM2M Access Control",    {1, 1}, {1, 0}, "m",  access},
     {3,  "Device",                  {1, 2}, {1, 1}, "!",  device},
     {4,  "Connectivity Monitoring", {1, 3}, {1, 1}, "",   connectivity},
     {5,  "Firmware Update",         {1, 2}, {1, 1}, "",   firmware},
     {6,  "Location",                {1, 0}, {1, 0}, "",   location},
     {7,  "Connectivity Statistics", {1, 0}, {1, 0}, "",   statistics},
+    {16, "Portfolio",               {1, 0}, {1, 0}, "m",  portfolio},
     {25, "LwM2M Gateway",           {2, 0}, {1, 1}, "m",  gateway},
 };
 

@@ -8,17 +8,42 @@ enum : ResourceId {
     lifetime = 1,
     default_pmin = 2,
     default_pmax = 3,
+    disable = 4,
+    disable_timeout = 5,
     storing = 6,
     binding = 7,
-    update_trigger = 8
+    update_trigger = 8,
+    order = 13,
+    initial_delay = 14,
+    failure_blocks = 15,
+    bootstrap_on_failure = 16,
+    retry_count = 17,
+    retry_timer = 18,
+    sequence_delay = 19,
+    sequence_count = 20,
+    mute_send = 23,
+    notification_mode = 26
 };
 constexpr std::int64_t most_lifetime = 30LL * 86400;
+constexpr std::uint64_t most_unsigned = 0xFFFFFFFF;
 }  // namespace
 
 Server::Server(const lwm2m::ClientConfig& config) {
-    for (const auto& server : config.servers)
-        accounts_.push_back(
-            {server.account.id, server.lifetime.count(), server.default_pmin.count(), server.default_pmax.count()});
+    for (const auto& server : config.servers) {
+        Account account;
+        account.id = server.account.id;
+        account.lifetime = server.lifetime.count();
+        account.pmin = server.default_pmin.count();
+        account.pmax = server.default_pmax.count();
+        account.storing = server.storing;
+        account.muted = server.send.paths.empty();
+        account.confirmable = server.confirmable;
+        account.blocks = server.failure_blocks;
+        account.order = server.order;
+        account.delay = static_cast<std::uint64_t>(server.initial_delay.count());
+        account.retry = server.retry;
+        accounts_.push_back(account);
+    }
 }
 
 std::vector<InstanceId> Server::instances() const {
@@ -28,8 +53,28 @@ std::vector<InstanceId> Server::instances() const {
 }
 
 const std::vector<ResourceId>& Server::resources() const {
-    static const std::vector<ResourceId> all{short_id, lifetime, default_pmin, default_pmax, storing, binding, update_trigger};
+    static const std::vector<ResourceId> all{
+        short_id,    lifetime,       default_pmin,   default_pmax,  disable,          disable_timeout,      storing,
+        binding,     update_trigger, order,          initial_delay, failure_blocks,   bootstrap_on_failure, retry_count,
+        retry_timer, sequence_delay, sequence_count, mute_send,     notification_mode};
     return all;
+}
+
+std::optional<std::uint32_t> lwm2m::Retry::*Server::retry_of(ResourceId resource) {
+    switch (resource) {
+        case retry_count: return &lwm2m::Retry::count;
+        case retry_timer: return &lwm2m::Retry::timer;
+        case sequence_delay: return &lwm2m::Retry::pause;
+        case sequence_count: return &lwm2m::Retry::sequences;
+        default: return nullptr;
+    }
+}
+
+bool Server::shows(InstanceId instance, ResourceId resource) const {
+    const Account& account = accounts_[instance];
+    if (resource == order || resource == failure_blocks) return account.order.has_value();
+    const auto member = retry_of(resource);
+    return member == nullptr || (account.retry.*member).has_value();
 }
 
 Value Server::read(InstanceId instance, ResourceId resource) const {
@@ -39,10 +84,20 @@ Value Server::read(InstanceId instance, ResourceId resource) const {
         case lifetime: return account.lifetime;
         case default_pmin: return account.pmin;
         case default_pmax: return account.pmax;
+        case disable_timeout: return account.disable_timeout;
         case storing: return account.storing;
         case binding: return std::string("U");
-        default: return {};
+        case order: return account.order ? Value(std::uint64_t{*account.order}) : Value{};
+        case initial_delay: return account.delay;
+        case failure_blocks: return account.blocks;
+        case bootstrap_on_failure: return false;  // there is no bootstrap server to go to
+        case mute_send: return account.muted;
+        case notification_mode: return std::int64_t{account.confirmable ? 1 : 0};
+        default: break;
     }
+    if (const auto member = retry_of(resource); member != nullptr && account.retry.*member)
+        return std::uint64_t{*(account.retry.*member)};
+    return {};
 }
 
 Result<void> Server::may_write(InstanceId, ResourceId resource, const Value& value) const {
@@ -58,10 +113,25 @@ Result<void> Server::may_write(InstanceId, ResourceId resource, const Value& val
             if (number == nullptr || *number < 0 || *number > most_lifetime)
                 return fail(Errc::bad_request, "a default period is 0 s to 30 days");
             return {};
-        case storing: return {};
+        case disable_timeout:
+            if (number == nullptr || *number < 0 || *number > most_lifetime)
+                return fail(Errc::bad_request, "a server is disabled for 0 s to 30 days");
+            return {};
+        case storing:
+        case mute_send:
+        case notification_mode: return {};
         case binding:
             if (value != Value{std::string("U")}) return fail(Errc::bad_request, "the only binding is U");
             return {};
+        case initial_delay:
+        case retry_count:
+        case retry_timer:
+        case sequence_delay:
+        case sequence_count: {
+            const auto* its = std::get_if<std::uint64_t>(&value);
+            if (its == nullptr || *its > most_unsigned) return fail(Errc::bad_request, "0 to 4294967295 is possible");
+            return {};
+        }
         default: return fail(Errc::not_allowed, "this resource is kept by the gateway");
     }
 }
@@ -78,15 +148,56 @@ void Server::write(InstanceId instance, ResourceId resource, const Value& value)
             (resource == default_pmin ? account.pmin : account.pmax) = std::get<std::int64_t>(value);
             client->set_default_periods(account.id, std::chrono::seconds(account.pmin), std::chrono::seconds(account.pmax));
             break;
-        case storing: account.storing = std::get<bool>(value); break;
+        case disable_timeout: account.disable_timeout = std::get<std::int64_t>(value); break;
+        case storing:
+            account.storing = std::get<bool>(value);
+            client->set_storing(account.id, account.storing);
+            break;
+        case initial_delay: account.delay = std::get<std::uint64_t>(value); break;
+        case mute_send:
+            account.muted = std::get<bool>(value);
+            client->set_mute_send(account.id, account.muted);
+            break;
+        case notification_mode:
+            account.confirmable = std::get<std::int64_t>(value) != 0;
+            client->set_default_confirmable(account.id, account.confirmable);
+            break;
         default: break;
+    }
+    if (const auto member = retry_of(resource); member != nullptr) {
+        account.retry.*member = static_cast<std::uint32_t>(std::get<std::uint64_t>(value));
+        client->set_retry(account.id, account.retry);
     }
 }
 
-Result<void> Server::execute(InstanceId instance, ResourceId resource, const std::string&) {
-    if (resource != update_trigger) return fail(Errc::not_allowed, "nothing to execute");
-    client->update_now(accounts_[instance].id);
-    return {};
+// A server that replaces its account without one of these has the default of the standard again.
+void Server::reset(InstanceId instance, ResourceId resource) {
+    switch (resource) {
+        case default_pmin:
+        case default_pmax: write(instance, resource, std::int64_t{0}); break;
+        case disable_timeout: write(instance, resource, std::int64_t{86400}); break;
+        case initial_delay: write(instance, resource, std::uint64_t{0}); break;
+        case mute_send: write(instance, resource, true); break;
+        case notification_mode: write(instance, resource, std::int64_t{0}); break;
+        default: break;
+    }
+    if (const auto member = retry_of(resource); member != nullptr) {
+        (accounts_[instance].retry.*member).reset();
+        client->set_retry(accounts_[instance].id, accounts_[instance].retry);
+    }
+}
+
+Result<void> Server::execute(InstanceId instance, ResourceId resource, const std::string& arguments) {
+    const Account& account = accounts_[instance];
+    switch (resource) {
+        case disable: client->disable(account.id, std::chrono::seconds(account.disable_timeout)); return {};
+        case update_trigger:
+            // The argument may name the transport to go on with (OMA Core 1.2 6.2.1.2).
+            if (!arguments.empty() && arguments != "0='U'") return fail(Errc::bad_request, "the only transport is U");
+            client->update_now(account.id);
+            return {};
+        default: return fail(Errc::not_allowed, "nothing to execute");
+    }
 }
 
 }  // namespace gateway::own_objects

@@ -7,7 +7,8 @@
 
 namespace gateway::own_objects {
 
-/// /1 LwM2M Server 1.2: one instance for each server of gateway.yaml, in its order.
+/// /1 LwM2M Server 1.2: one instance for each server of gateway.yaml, in its order. What a server writes here holds until
+/// the gateway starts again; then the file counts.
 class Server final : public OwnObject {
 public:
     explicit Server(const lwm2m::ClientConfig&);
@@ -18,17 +19,25 @@ public:
     std::vector<InstanceId> instances() const override;
     bool has(InstanceId instance) const override { return instance < accounts_.size(); }
     const std::vector<ResourceId>& resources() const override;
+    bool shows(InstanceId, ResourceId) const override;
     Value read(InstanceId, ResourceId) const override;
     Result<void> may_write(InstanceId, ResourceId, const Value&) const override;
     void write(InstanceId, ResourceId, const Value&) override;
+    void reset(InstanceId, ResourceId) override;
     Result<void> execute(InstanceId, ResourceId, const std::string&) override;
 
 private:
     struct Account {
-        lwm2m::ServerId id;
-        std::int64_t lifetime, pmin, pmax;
-        bool storing = true;
+        lwm2m::ServerId id = 0;
+        std::int64_t lifetime = 0, pmin = 0, pmax = 0;
+        std::int64_t disable_timeout = 86400;
+        bool storing = true, muted = true, confirmable = false, blocks = false;
+        std::optional<std::uint32_t> order;
+        std::uint64_t delay = 0;
+        lwm2m::Retry retry;
     };
+    static std::optional<std::uint32_t> lwm2m::Retry::*retry_of(ResourceId);
+
     std::vector<Account> accounts_;
 };
 
