@@ -75,7 +75,7 @@ private:
     std::vector<Node> nodes_;
     std::map<std::pair<std::string, std::string>, std::size_t, std::less<>> by_name_;
     std::deque<std::size_t> to_ask_;
-    Instant last_asked_{};
+    Instant last_asked_ = Instant::min();  // plus a gap: long ago
     bool up_ = false;
     base::Timer next_rebirth_;
 };
