@@ -20,6 +20,8 @@ LAYERS = [
     ("gateway/main.",             EVERYTHING,                                        ("boost", "libsystemd", "cli11")),
     ("gateway/app.",              EVERYTHING,                                        ("boost", "libsystemd")),
     ("gateway/cli/",              EVERYTHING,                                        ("boost", "cli11", "nlohmann-json")),
+    ("gateway/control/",          ("gateway/", "lwm2m/", "mapping/", "config/", "adapters/api/"),
+                                                                                     ("boost", "nlohmann-json")),
     ("gateway/",                  ("gateway/", "lwm2m/", "mapping/", "config/", "adapters/api/"),
                                                                                      ("boost", "libsystemd", "sqlite3")),
     ("lwm2m/coap/",               ("lwm2m/", "gateway/base/"),                       ("boost", "libcoap", "mbedtls")),
@@ -38,6 +40,7 @@ LAYERS = [
     ("tests/peer/",               ("tests/peer/",),                                  ("libcoap", "openssl", "nlohmann-json")),
     ("tests/unit/modbus/",        (*EVERYTHING, "tests/"),                           ("boost", "googletest", "libmodbus", "openssl")),
     ("tests/unit/config/",        (*EVERYTHING, "tests/"),                           ("boost", "googletest", "yaml-cpp")),
+    ("tests/unit/control/",       (*EVERYTHING, "tests/"),                           ("boost", "googletest", "nlohmann-json")),
     ("tests/unit/coap/",          (*EVERYTHING, "tests/"),                           ("boost", "googletest", "libcoap", "openssl")),
     ("tests/",                    (*EVERYTHING, "tests/"),                           ("boost", "googletest")),
 ]
