@@ -25,8 +25,8 @@ public:
     std::optional<Step> read(const Node& node, const std::string& what) {
         Fields fields(node, what, diagnostics_);
         if (!fields.valid()) return std::nullopt;
-        refuse_later(fields, {{"publish", "it is for devices behind a broker; use write"}});
         const bool write = fields.has("write"), wait = fields.has("wait"), expect = fields.has("expect");
+        fields.known("publish");
         fields.done();
         if (node.members().size() != 1) {
             diagnostics_.error(node.at(),
@@ -37,6 +37,7 @@ public:
         if (write) return read_write(fields, what);
         if (wait) return read_wait(fields);
         if (expect) return read_expect(fields, what);
+        if (fields.has("publish")) return read_publish(fields, what);
         return std::nullopt;
     }
 
@@ -140,6 +141,17 @@ private:
         return WriteStep{bound->index, std::move(bound->value), std::move(bound->blank)};
     }
 
+    /// A message as it stands: all of it is the adapter's.
+    std::optional<Step> read_publish(Fields& step, const std::string& what) {
+        const Node* node = step.map("publish");
+        if (node == nullptr || !shape_) return std::nullopt;
+        Fields fields(*node, fmt::format("'publish' of {}", what), diagnostics_);
+        const auto index = adapter_.add_point(*shape_, fields, nullptr, {false, true});
+        fields.done();
+        if (!index) return std::nullopt;
+        return WriteStep{*index, std::string(), nullptr};
+    }
+
     std::optional<Step> read_wait(Fields& step) {
         using namespace std::chrono_literals;
         const auto given = bounded_span(step, "wait", 1ms, 60s);
@@ -152,8 +164,6 @@ private:
         const Node* node = step.map("expect");
         if (node == nullptr) return std::nullopt;
         Fields fields(*node, fmt::format("'expect' of {}", what), diagnostics_);
-        refuse_later(fields, {{"from", "it is for devices behind a broker; use at"},
-                              {"pick", "it is for devices behind a broker; use at"}});
         std::optional<Content> equals;
         if (fields.need("equals", "write what the device must say: equals: 0") != nullptr) equals = content(fields, "equals");
         fields.need("within", "write until when: within: 2s");

@@ -105,7 +105,11 @@ void PointReader::read_deadband(Fields& fields, PointSpec& point, Sort sort) con
             point.deadband = *given;
     }
     const auto site = parts_.overrides.find(point.name);
-    if (site != parts_.overrides.end() && site->second.deadband) point.deadband = *site->second.deadband;
+    const bool of_site = site != parts_.overrides.end() && site->second.deadband;
+    if (of_site) point.deadband = *site->second.deadband;
+    if (point.deadband > 0 && point.writable)  // a server that writes must see what it wrote
+        fields.error("write", fmt::format("'write' on a point with 'deadband'{}", of_site ? " (which the site gives it)" : ""),
+                     "keep one of them");
 }
 
 void PointReader::check_write(Fields& point, Fields& write, const Goal* goal) const {
@@ -139,11 +143,17 @@ std::optional<adapters::Kind> PointReader::bind(Fields& fields, Fields* write, P
     const auto index = adapter.add_point(*parts_.shape, fields, elsewhere != nullptr ? nullptr : write,
                                          {reads || elsewhere != nullptr, write != nullptr && elsewhere == nullptr});
     if (index) point.index = *index;
+    // What comes by itself is read only as often as somebody says.
+    const auto site = parts_.overrides.find(point.name);
+    const bool paced = fields.has("every") || fields.has("group") ||
+                       (site != parts_.overrides.end() && (site->second.every || site->second.at_start));
+    if (index && !paced && adapter.unasked(*parts_.shape, *index)) point.period = point.max_age = Milliseconds{0};
     if (write != nullptr && elsewhere == nullptr) point.write_index = point.index;
     if (elsewhere != nullptr) {
         std::vector<Node::Member> members;
         for (const auto& member : fields.node().members())
-            members.push_back(member.key == "at" ? Node::Member{"at", member.at, *elsewhere} : member);
+            if (member.key != "at") members.push_back(member);
+        members.push_back({"at", elsewhere->at(), *elsewhere});
         const Node there = Node::map(fields.node().at(), std::move(members));
         Fields target(there, fmt::format("'write' of {}", fields.what()), parts_.diagnostics);
         if (const auto written = adapter.add_point(*parts_.shape, target, write, {false, true})) point.write_index = *written;

@@ -125,6 +125,8 @@ void check_references(const Profile& profile, const std::vector<std::string_view
                 diagnostics.error(reference.at, "'${' without '}'", "write ${name}");
             } else if (reference.name.rfind("arg.", 0) == 0 && &section == profile.root->find("actions")) {
                 // An argument of an Execute; its action knows it.
+            } else if (reference.name == "value" && &section == profile.root->find("points")) {
+                // What is written, in a message; the adapter knows where that may stand.
             } else if (std::find(known.begin(), known.end(), reference.name) == known.end()) {
                 const auto [what, remedy] = unknown_reference(reference.name, known);
                 diagnostics.error(reference.at, what, remedy);
@@ -160,6 +162,7 @@ void check_tests(const std::vector<Node>& tests, Diagnostics& diagnostics) {
         fields.text("name");
         for (const auto* key : {"with", "given", "expect"}) fields.map(key);
         const bool write = fields.map("write") != nullptr, execute = fields.text("execute").has_value();
+        if (fields.text("args") && !execute) fields.error("args", "'args' belong to an 'execute'", "remove it, or add execute:");
         fields.list("sends");
         if (fields.has("given") || fields.has("expect")) {
             fields.need("given", "write what the device holds: given: {\"holding:0\": [0x00F5]}");
@@ -193,11 +196,8 @@ std::optional<Profile> read_profile(const Node& file, Diagnostics& diagnostics) 
     fields.text("source");
     fields.need("protocol", "write protocol: modbus");
     profile.protocol = fields.text("protocol").value_or("");
-    if (profile.protocol == "mqtt" || profile.protocol == "ble")
-        fields.error("protocol", fmt::format("protocol '{}' is not available in this version", profile.protocol),
-                     "there are modbus and sim");
-    else if (!profile.protocol.empty() && (!is_name(profile.protocol) || std::find(std::begin(sections), std::end(sections),
-                                                                                   profile.protocol) != std::end(sections)))
+    if (!profile.protocol.empty() && (!is_name(profile.protocol) || std::find(std::begin(sections), std::end(sections),
+                                                                              profile.protocol) != std::end(sections)))
         fields.error("protocol", fmt::format("'{}' is no protocol", profile.protocol),
                      "write the adapter's name, such as modbus");
     else if (!profile.protocol.empty())

@@ -11,8 +11,8 @@
 
 namespace fakes {
 
-/// Binds anything: a point has a `pin` and a `type`, a device a `slot` of its own. Remembers what it was asked; reads and
-/// writes nothing.
+/// Binds anything: a point has a `pin` (or says `identify`) and a `type`, a device a `slot` of its own, a discovery rule an
+/// `area`. Remembers what it was asked; reads and writes nothing.
 class FakeAdapter final : public adapters::Adapter {
 public:
     struct Point {
@@ -28,10 +28,17 @@ public:
     }
     std::optional<adapters::PointIndex> add_point(adapters::ShapeId shape, adapters::Fields& point, adapters::Fields* write,
                                                   adapters::Access access) override {
-        point.need("pin", "write pin: 1");
-        const auto pin = point.integer("pin", 0, 9999);
-        const auto type = point.text("type");
         if (write != nullptr) write->known("pulse");
+        if (point.has("identify")) {
+            shapes[shape].push_back({-1, access, adapters::Kind::string});
+            return static_cast<adapters::PointIndex>(shapes[shape].size() - 1);
+        }
+        // `write.at` of the mapping names another pin.
+        const std::string_view place = point.node().find("at") != nullptr ? "at" : "pin";
+        point.known("pin");
+        point.need(place, "write pin: 1");
+        const auto pin = point.integer(place, 0, 9999);
+        const auto type = point.text("type");
         if (!pin) return std::nullopt;
         Point made{*pin, access, std::nullopt};
         if (type && *type == "uint16") made.kind = adapters::Kind::uint16;
@@ -48,6 +55,11 @@ public:
         devices.push_back(shape);
         return static_cast<adapters::DeviceId>(devices.size() - 1);
     }
+    std::optional<adapters::RuleId> add_rule(adapters::Fields& rule) override {
+        rule.text("area");
+        return rules++;
+    }
+    std::optional<std::vector<std::string>> facts(adapters::RuleId) const override { return known_facts; }
     void start(adapters::Sink&) override {}
     void stop(std::function<void()> stopped) override { stopped(); }
     void read(adapters::DeviceId, std::vector<adapters::PointIndex> points, adapters::Instant,
@@ -111,6 +123,8 @@ public:
     bool measured = false;
     double limit = 1;
     std::string key;  ///< of the section
+    std::optional<std::vector<std::string>> known_facts{{"serial", "vendor", "slot"}};
+    adapters::RuleId rules = 0;
     std::vector<std::vector<Point>> shapes;
     std::vector<adapters::ShapeId> devices;
 };
