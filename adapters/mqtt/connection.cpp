@@ -111,7 +111,7 @@ void Connection::subscribe_more() {
     while (!to_subscribe_.empty() && subscribing_.size() < packets_in_flight) {
         std::vector<Filter> filters;
         std::vector<std::string> names;
-        while (!to_subscribe_.empty() && filters.size() < filters_a_packet) {
+        while (!to_subscribe_.empty() && filters.size() < (settings_.v5 ? filters_a_packet : 1)) {
             std::string filter = std::move(to_subscribe_.front());
             to_subscribe_.pop_front();
             const auto wanted = wanted_.find(filter);
@@ -137,7 +137,7 @@ void Connection::subscribed(Session::Id id, std::vector<int> codes) {
     subscribing_.erase(found);
     for (std::size_t i = 0; i < filters.size(); ++i) {
         const int code = i < codes.size() ? codes[i] : 0x80;
-        if (code <= 2) {
+        if (code >= 0 && code <= 2) {
             refused_.erase(filters[i]);
             continue;
         }

@@ -83,10 +83,7 @@ public:
                 tls.set_ssl_version(MQTT_SSL_VERSION_TLS_1_2);
                 tls.set_enable_server_cert_auth(true);
                 tls.set_verify(true);  // the certificate's name too
-                tls.set_error_handler([this](const std::string& line) {
-                    const std::lock_guard lock(tls_mutex_);
-                    if (tls_trouble_.size() < 300) tls_trouble_ += tls_trouble_.empty() ? line : " " + line;
-                });
+                // No error handler: Paho C++ 1.2 keeps a pointer to the options that it copies, and calls what is gone.
                 options.set_ssl(std::move(tls));
             }
             client_->connect(options, nullptr, *this);
@@ -101,8 +98,8 @@ public:
                 topics->push_back(filter.topic);
                 qos.push_back(filter.qos);
             }
-            const std::vector<paho::subscribe_options> options(settings_.v5 ? filters.size() : 0);
-            client_->subscribe(topics, qos, context(id), *this, options);
+            // Without options for each: Paho C++ 1.2 hands their list on wrongly, and Paho C crashes on it.
+            client_->subscribe(topics, qos, context(id), *this);
         });
     }
 
@@ -225,12 +222,15 @@ private:
         tell([why = std::move(why)](Session::Events& to) { to.ended(why); });
     }
     void tell(std::function<void(Session::Events&)> what) {
-        asio::post(executor_, [self = shared_from_this(), what = std::move(what)] {
+        // While it is destroyed, the library fails what is still under way: nobody listens any more.
+        auto self = weak_from_this().lock();
+        if (!self) return;
+        asio::post(executor_, [self = std::move(self), what = std::move(what)] {
             if (self->events != nullptr) what(*self->events);
         });
     }
     void drain_soon() {
-        asio::post(executor_, [self = shared_from_this()] { self->drain(); });
+        if (auto self = weak_from_this().lock()) asio::post(executor_, [self = std::move(self)] { self->drain(); });
     }
     void drain() {
         bool more = false;
@@ -242,10 +242,6 @@ private:
     }
     std::string why_not(int code, const paho::token& token) {
         if (auto known = refusal(code, settings_.v5); !known.empty()) return known;
-        {
-            const std::lock_guard lock(tls_mutex_);
-            if (!tls_trouble_.empty()) return "TLS: " + base::printable(tls_trouble_);
-        }
         std::string text;
         try {
             const_cast<paho::token&>(token).try_wait();
@@ -263,8 +259,6 @@ private:
     LinkSettings settings_;
     asio::any_io_executor executor_;
     Inbox inbox_;
-    std::mutex tls_mutex_;
-    std::string tls_trouble_;
     std::unique_ptr<paho::async_client> client_;  // worker only
 };
 

@@ -112,23 +112,28 @@ TEST_P(RealBroker, AWrongPasswordIsSaidAndNotRepeated) {
 }
 
 TEST_P(RealBroker, ARefusedSubscriptionIsSeenInTheSuback) {
-    Mosquitto broker("allow_anonymous true\nacl_file FOLDER/rules\n");
-    broker.file("rules", "topic read open/#\n");
+    // mosquitto's own lists refuse no subscription, they only send nothing; its plugin for roles does.
+    const std::string plugin = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so";
+    if (!std::filesystem::exists(plugin)) GTEST_SKIP() << plugin << " is not there";
+    Mosquitto broker("allow_anonymous true\nplugin " + plugin + "\nplugin_opt_config_file FOLDER/roles.json\n");
+    broker.file(
+        "roles.json",
+        R"({"defaultACLAccess":{"publishClientSend":true,"publishClientReceive":true,"subscribe":false,"unsubscribe":true}})");
     broker.start();
-    RealLink link(to(broker));
-    const auto shape = link.shape("{}");
-    link.point(shape, "{from: open/a}");
-    const auto closed = link.point(shape, "{from: closed/a}");
-    const auto device = link.device(shape);
-    link.start();
-    ASSERT_TRUE(link.link_is("up"));
-    std::string said;
-    link.adapter->read(device, {closed}, link.timers.now() + 1s,
-                       [&](Adapter::Values values) { said = values[0].error().message; });
-    EXPECT_TRUE(link.until([&] { return !said.empty(); }));
-    // mosquitto grants a 3.1.1 client everything and sends nothing; with MQTT 5 it says so.
-    if (std::string(GetParam()) == "5") {
-        EXPECT_EQ(said, "the broker refuses the subscription to 'closed/a'");
+    for (const int filters : {1, 2, 9}) {
+        RealLink link(to(broker));
+        const auto shape = link.shape("{}");
+        for (int i = 0; i < filters; ++i) link.point(shape, fmt::format("{{from: closed/{}}}", i));
+        const auto device = link.device(shape);
+        link.start();
+        ASSERT_TRUE(link.link_is("up"));
+        for (int i = 0; i < filters; ++i) {
+            std::string said;
+            link.adapter->read(device, {static_cast<PointIndex>(i)}, link.timers.now() + 1s,
+                               [&](Adapter::Values values) { said = values[0].error().message; });
+            EXPECT_TRUE(link.until([&] { return !said.empty(); }));
+            EXPECT_EQ(said, fmt::format("the broker refuses the subscription to 'closed/{}'", i));
+        }
     }
 }
 

@@ -75,7 +75,9 @@ TEST(MqttConnection, TheSameFilterIsAskedForOnceWithTheHigherQos) {
 }
 
 TEST(MqttConnection, ManyFiltersGoInPacketsThatABrokerTakes) {
-    Machine machine;
+    LinkSettings settings;
+    settings.v5 = true;
+    Machine machine(settings);
     for (int i = 0; i < 1'000; ++i) machine.connection.want(fmt::format("device/{}", i), 0);
     machine.start();
     EXPECT_TRUE(machine.connection.is_up());
