@@ -1,9 +1,10 @@
 #include "adapters/modbus/adapter.hpp"
 
 #include "adapters/modbus/make_bus.hpp"
+#include "adapters/modbus/write_job.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
+#include <cmath>
 
 namespace adapters::modbus {
 
@@ -11,68 +12,41 @@ using base::Errc;
 using base::Error;
 using base::fail;
 using base::Milliseconds;
+using std::chrono::microseconds;
 
 namespace {
 
-constexpr double assumed_turnaround_us = 10'000;  // what a serial device needs before it answers
-constexpr std::uint16_t tcp_gap = 32;             // 64 bytes more are cheaper than a round trip through the device
+using namespace std::chrono_literals;
+
+constexpr microseconds assumed_turnaround = 10ms;  // what a device needs before it answers; with TCP the way there and back
+constexpr std::uint16_t tcp_gap = 32;              // 64 bytes more are cheaper than a round trip through the device
+constexpr auto holes_kept = std::chrono::hours(24);
+constexpr std::string_view holes_key = "holes ";
 
 }  // namespace
 
-/// A block that is still to be read, and the refused block that it is half of (index into Job::halved, or none).
-struct ModbusAdapter::Part {
-    Block block;
-    std::optional<std::size_t> half_of{};
-};
-
-struct ModbusAdapter::Job {
-    struct Halved {
-        Block first, second;
-        unsigned open = 2;
-        bool sound = true;
-    };
-
-    DeviceId device = 0;
-    Instant deadline{};
-    std::list<Job>* queue = nullptr;
-    std::list<Job>::iterator self{};
-
-    // A read.
-    std::vector<PointIndex> points;
-    std::vector<Extent> extents;  // of the points, in their order
-    Values values;
-    std::deque<Part> parts;
-    std::vector<Halved> halved;
-    std::function<void(Values)> values_done;
-
-    // A write.
-    PointIndex point = 0;
-    Scalar value;
-    Request request;
-    bool other_function_tried = false;
-    Result<void> written;
-    std::function<void(Result<void>)> write_done;
-
-    bool answered() const { return !values_done && !write_done; }
-    bool is_write() const { return points.empty(); }
-};
-
 ModbusAdapter::ModbusAdapter(boost::asio::any_io_executor executor, base::Timers& timers, base::Random& random,
                              LinkSettings settings)
-    : executor_(std::move(executor)),
-      timers_(timers),
+    : ModbusAdapter(executor, timers, settings, make_bus(executor, timers, random, settings)) {}
+
+ModbusAdapter::ModbusAdapter(boost::asio::any_io_executor executor, base::Timers& timers, LinkSettings settings,
+                             std::unique_ptr<Bus> bus)
+    : timers_(timers),
       settings_(std::move(settings)),
-      bus_(make_bus(executor_, timers, random, settings_)),
-      deadlines_(timers),
-      rest_(timers) {}
+      bus_(std::move(bus)),
+      queue_(std::move(executor), timers, *bus_, settings_),
+      discovery_(queue_, timers) {}
 
 ModbusAdapter::~ModbusAdapter() = default;
 
 // -- What there is
 
-std::optional<ShapeId> ModbusAdapter::add_shape(std::string_view, Fields* section, Diagnostics& diagnostics) {
+std::optional<ShapeId> ModbusAdapter::add_shape(std::string_view profile, Fields* section, Diagnostics& diagnostics) {
     auto shape = read_shape(section, diagnostics);
     if (!shape) return std::nullopt;
+    for (const Shape& other : shapes_)
+        if (other.holes->profile == profile) shape->holes = other.holes;  // the same with other parameters
+    shape->holes->profile = profile;
     shapes_.push_back(std::move(*shape));
     return static_cast<ShapeId>(shapes_.size() - 1);
 }
@@ -91,7 +65,7 @@ std::optional<PointIndex> ModbusAdapter::add_point(ShapeId id, Fields& point, Fi
 
 std::optional<Kind> ModbusAdapter::kind(ShapeId id, PointIndex index) const {
     const PointShape& point = shapes_.at(id).points.at(index);
-    return is_bits(point.extent.table) && !point.object ? Kind::boolean : point.encoding.kind;
+    return is_bits(point.extent.table) ? Kind::boolean : point.encoding.kind;
 }
 
 std::optional<std::uint8_t> ModbusAdapter::read_unit(Fields& site) {
@@ -106,7 +80,7 @@ std::optional<std::uint8_t> ModbusAdapter::read_unit(Fields& site) {
         const auto* node = site.find("unit");
         if (node->kind() == base::Node::Kind::integer && node->integer() == 0) {
             site.error("unit", "unit 0 is the broadcast of a serial line, nobody answers to it",
-                       "write the number that is set at the device, 1 to 247");
+                       "write the number that is set at the device, 1 to 247; or unit: broadcast, to write to all of them");
             return std::nullopt;
         }
     }
@@ -116,8 +90,25 @@ std::optional<std::uint8_t> ModbusAdapter::read_unit(Fields& site) {
 }
 
 std::optional<DeviceId> ModbusAdapter::add_device(ShapeId shape, Fields& site) {
-    const auto unit = read_unit(site);
+    const auto* written = site.find("unit");
+    const bool broadcast = written != nullptr && written->written() == "broadcast";
+    if (broadcast && !settings_.is_serial()) {
+        site.error("unit", "a broadcast needs a serial line", "write the unit's number");
+        return std::nullopt;
+    }
+    const auto unit = broadcast ? std::uint8_t{0} : read_unit(site);
     if (!unit) return std::nullopt;
+    if (broadcast) {
+        const auto& points = shapes_.at(shape).points;
+        const auto reads = std::count_if(points.begin(), points.end(), [](const auto& point) { return point.access.read; });
+        if (reads > 0) {
+            site.error("unit",
+                       fmt::format("nobody answers a broadcast, and {} of the profile's points {} read", reads,
+                                   reads == 1 ? "is" : "are"),
+                       "use a profile that has actions and written points only");
+            return std::nullopt;
+        }
+    }
     const auto other =
         std::find_if(devices_.begin(), devices_.end(), [&](const Device& device) { return device.unit == *unit; });
     if (other != devices_.end()) {
@@ -127,344 +118,170 @@ std::optional<DeviceId> ModbusAdapter::add_device(ShapeId shape, Fields& site) {
             "give each device of a link its own unit");
         return std::nullopt;
     }
-    devices_.push_back({shape, *unit, site.what(), site.node().at()});
+    devices_.push_back({shape, *unit, broadcast, site.what(), site.node().at()});
+    queue_.set_manners(*unit, {shapes_[shape].pause, shapes_[shape].timeout});
     return static_cast<DeviceId>(devices_.size() - 1);
+}
+
+std::optional<RuleId> ModbusAdapter::add_rule(Fields& rule) {
+    auto read = read_rule(rule, settings_.is_serial());
+    if (!read) return std::nullopt;
+    return discovery_.add(std::move(*read));
 }
 
 const Shape* ModbusAdapter::shape_of(DeviceId device) const {
     return device < devices_.size() && devices_[device].shape < shapes_.size() ? &shapes_[devices_[device].shape] : nullptr;
 }
 
-ReadLimits ModbusAdapter::limits_of(const Shape& shape) const {
+const ModbusAdapter::Device* ModbusAdapter::device_with(std::uint8_t unit) const {
+    const auto found = std::find_if(devices_.begin(), devices_.end(), [&](const auto& device) { return device.unit == unit; });
+    return found == devices_.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> ModbusAdapter::is_known(std::uint8_t unit) const {
+    const Device* device = device_with(unit);
+    if (device == nullptr || device->broadcast) return std::nullopt;
+    return fmt::format("is {} already", device->what);
+}
+
+// -- Planning
+
+microseconds ModbusAdapter::turnaround_of(const Device& device) const {
+    const Turnaround& turnaround = queue_.turnaround(device.unit);
+    return turnaround.measured() ? turnaround.told() : assumed_turnaround;
+}
+
+ReadLimits ModbusAdapter::limits_of(const Device& device) const {
+    const Shape& shape = shapes_[device.shape];
     ReadLimits limits{shape.most_registers, shape.most_bits, tcp_gap};
-    if (const auto* line = std::get_if<SerialLine>(&settings_.to))
-        limits.gap = gap_of_line(line->character_us(), static_cast<double>(line->silence().count()), assumed_turnaround_us);
+    if (const SerialLine* line = settings_.line())
+        limits.gap = gap_of_line(line->character_us(), static_cast<double>(line->silence().count()),
+                                 static_cast<double>(turnaround_of(device).count()));
     if (shape.gap) limits.gap = *shape.gap;
     return limits;
 }
 
-std::vector<Extent> ModbusAdapter::extents_of(const Shape& shape, const std::vector<PointIndex>& points) const {
-    std::vector<Extent> extents;
-    extents.reserve(points.size());
-    for (const PointIndex point : points) extents.push_back(shape.points.at(point).extent);
-    return extents;
+std::vector<Block> ModbusAdapter::blocks_of(const Device& device, const std::vector<PointIndex>& points,
+                                            std::vector<Extent>& extents) const {
+    const Shape& shape = shapes_[device.shape];
+    for (const PointIndex index : points)
+        if (index < shape.points.size() && shape.points[index].access.read && !shape.points[index].object)
+            extents.push_back(shape.points[index].extent);
+    return plan_reads(extents, limits_of(device), shape.holes->known);
 }
 
-std::vector<std::string> ModbusAdapter::explain(DeviceId device, const std::vector<PointIndex>& points) const {
+namespace {
+
+bool asks_identity(const Shape& shape, const std::vector<PointIndex>& points) {
+    return std::any_of(points.begin(), points.end(), [&](const PointIndex index) {
+        return index < shape.points.size() && shape.points[index].object.has_value();
+    });
+}
+
+}  // namespace
+
+std::vector<std::string> ModbusAdapter::explain(DeviceId id, const std::vector<PointIndex>& points) const {
     std::vector<std::string> lines;
-    const Shape* shape = shape_of(device);
+    const Shape* shape = shape_of(id);
     if (shape == nullptr) return lines;
-    std::vector<PointIndex> readable;
-    for (const PointIndex point : points)
-        if (point < shape->points.size() && shape->points[point].access.read) readable.push_back(point);
-    const auto extents = extents_of(*shape, readable);
-    for (const Block& block : plan_reads(extents, limits_of(*shape), shape->holes)) lines.push_back(describe(block, extents));
+    std::vector<Extent> extents;
+    for (const Block& block : blocks_of(devices_[id], points, extents)) lines.push_back(describe(block, extents));
+    if (asks_identity(*shape, points)) lines.emplace_back("device identification");
     return lines;
+}
+
+/// Southbound 1.1: a request's 8 characters, an answer's 5 and its data, two silences, the thinking.
+Adapter::Cost ModbusAdapter::cost(DeviceId id, const std::vector<PointIndex>& points) const {
+    constexpr std::size_t frames = 8 + 5, identification = 60;  // characters; of texts about so many
+    Cost cost;
+    const Shape* shape = shape_of(id);
+    if (shape == nullptr) return cost;
+    const Device& device = devices_[id];
+    const SerialLine* line = settings_.line();
+    const auto request = [&](std::size_t data) {
+        ++cost.requests;
+        microseconds time = turnaround_of(device);
+        microseconds rest = settings_.pause;
+        if (line != nullptr) {
+            time += microseconds(std::lround(static_cast<double>(frames + data) * line->character_us())) + 2 * line->silence();
+            rest -= std::min(rest, line->silence());
+        }
+        cost.time += time + rest;
+    };
+    std::vector<Extent> extents;
+    for (const Block& block : blocks_of(device, points, extents))
+        request(is_bits(block.table) ? (block.count + 7U) / 8U : block.count * 2U);
+    if (asks_identity(*shape, points)) request(identification);
+    cost.measured = queue_.turnaround(device.unit).measured();
+    return cost;
 }
 
 // -- Running
 
-template <class F>
-void ModbusAdapter::later(F what) {
-    boost::asio::post(executor_, [alive = std::weak_ptr(alive_), what = std::move(what)]() mutable {
-        if (!alive.expired()) what();
-    });
+void ModbusAdapter::recall(const Words& remembered) {
+    for (const auto& [key, value] : remembered) {
+        if (!key.starts_with(holes_key)) continue;
+        for (const Shape& shape : shapes_)
+            if (shape.holes->profile == std::string_view(key).substr(holes_key.size()))
+                shape.holes->known = Holes::parse(value);
+    }
+}
+
+void ModbusAdapter::holes_changed(const Shape& shape) {
+    if (sink_ != nullptr) sink_->remember(std::string(holes_key) + shape.holes->profile, shape.holes->known.str());
+}
+
+/// Once a day what was refused is tried again: by new firmware, or another device in the place of the old.
+void ModbusAdapter::renew_holes(const Shape& shape) {
+    if (timers_.now() < shape.holes->retry) return;
+    shape.holes->retry = timers_.now() + holes_kept;
+    if (shape.holes->known.empty()) return;
+    shape.holes->known = {};
+    holes_changed(shape);
 }
 
 void ModbusAdapter::start(Sink& sink) {
     sink_ = &sink;
-    bus_->start([this](Bus::State state, const std::string& why) { bus_changed(state, why); });
+    for (const Shape& shape : shapes_) shape.holes->retry = timers_.now() + holes_kept;
+    discovery_.start(
+        sink, [this](std::uint8_t unit) { return is_known(unit); }, scan_timeout());
+    bus_->start([this](Bus::State state, const std::string& why) {
+        sink_->link(state == Bus::State::up, why);
+        queue_.bus_changed(state, why);
+    });
 }
 
 void ModbusAdapter::stop(std::function<void()> stopped) {
-    stopping_ = true;
-    deadlines_.cancel();
-    rest_.cancel();
-    current_ = nullptr;
-    later([this] { fail_waiting({Errc::offline, "the link is being closed"}); });
+    discovery_.stop();
+    queue_.stop();
     bus_->stop(std::move(stopped));
 }
 
-void ModbusAdapter::bus_changed(Bus::State state, const std::string& why) {
-    state_ = state;
-    away_ = why;
-    if (sink_ != nullptr) sink_->link(state == Bus::State::up, why);
-    if (state == Bus::State::away) fail_waiting({Errc::offline, fmt::format("{}: {}", where(), why)});
-    pump();
+void ModbusAdapter::read(DeviceId id, std::vector<PointIndex> points, Instant deadline, std::function<void(Values)> done) {
+    if (id >= devices_.size()) {
+        Values values(points.size(), fail(Errc::internal, "no such device"));
+        return queue_.later([values = std::move(values), done = std::move(done)]() mutable { done(std::move(values)); });
+    }
+    Device& device = devices_[id];
+    Shape& shape = shapes_[device.shape];
+    renew_holes(shape);
+    auto job =
+        std::make_unique<ReadJob>(ReadJob::Context{shape, device.self_told, queue_, [this, &shape] { holes_changed(shape); }},
+                                  device.unit, deadline, limits_of(device), std::move(points), std::move(done));
+    if (job->nothing_left()) return queue_.later([job = std::shared_ptr<ReadJob>(std::move(job))] { job->deliver(); });
+    queue_.add(Urgency::read, std::move(job));
 }
 
-void ModbusAdapter::read(DeviceId device, std::vector<PointIndex> points, Instant deadline, std::function<void(Values)> done) {
-    const Shape* shape = shape_of(device);
-    Job job{.device = device, .deadline = deadline};
-    job.values.assign(points.size(), fail(Errc::timeout, "not read in time"));
-    std::vector<PointIndex> readable;
-    std::vector<std::uint32_t> place;  // of each readable one in the answer
-    for (std::uint32_t i = 0; i < points.size(); ++i) {
-        if (shape == nullptr || points[i] >= shape->points.size())
-            job.values[i] = fail(Errc::internal, "no such point");
-        else if (!shape->points[points[i]].access.read)
-            job.values[i] = fail(Errc::not_allowed, "this point is only written");
-        else if (shape->points[points[i]].object)
-            job.values[i] = fail(Errc::not_found, "the device does not tell this of itself");
-        else {
-            readable.push_back(points[i]);
-            place.push_back(i);
-        }
-    }
-    if (readable.empty())
-        return later([values = std::move(job.values), done = std::move(done)]() mutable { done(std::move(values)); });
-    job.points = std::move(points);
-    job.extents.resize(job.points.size());
-    const auto extents = extents_of(*shape, readable);
-    for (std::size_t i = 0; i < readable.size(); ++i) job.extents[place[i]] = extents[i];
-    for (Block& block : plan_reads(extents, limits_of(*shape), shape->holes)) {
-        for (auto& point : block.points) point = place[point];
-        job.parts.push_back({std::move(block)});
-    }
-    job.values_done = std::move(done);
-    enqueue(reads_, std::move(job));
-}
-
-void ModbusAdapter::write(DeviceId device, PointIndex point, Scalar value, Instant deadline,
+void ModbusAdapter::write(DeviceId id, PointIndex point, Scalar value, Instant deadline,
                           std::function<void(Result<void>)> done) {
-    const Shape* shape = shape_of(device);
-    const auto refuse = [&](Error error) {
-        later([error = std::move(error), done = std::move(done)] { done(tl::unexpected(error)); });
-    };
-    if (shape == nullptr || point >= shape->points.size()) return refuse({Errc::internal, "no such point"});
-    const PointShape& target = shape->points[point];
-    if (!target.access.write) return refuse({Errc::not_allowed, "this point is only read"});
-    auto request = write_request(target, target.write_using, devices_[device].unit, value);
-    if (!request) return refuse(request.error());
-    Job job{.device = device, .deadline = deadline};
-    job.point = point;
-    job.value = std::move(value);
-    job.request = std::move(*request);
-    job.written = fail(Errc::timeout, "not written in time");
-    job.write_done = std::move(done);
-    enqueue(writes_, std::move(job));
-}
-
-void ModbusAdapter::enqueue(std::list<Job>& queue, Job job) {
-    std::optional<Error> refused;
-    if (stopping_)
-        refused = Error{Errc::offline, "the link is being closed"};
-    else if (state_ == Bus::State::away)
-        refused = Error{Errc::offline, fmt::format("{}: {}", where(), away_)};
-    else if (writes_.size() + reads_.size() >= queue_limit)
-        refused = Error{Errc::busy, fmt::format("{} calls wait for {} already", queue_limit, where())};
-
-    if (refused) {
-        std::list<Job> alone;
-        alone.push_back(std::move(job));
-        return later([this, refused = std::move(*refused), alone = std::move(alone)]() mutable {
-            alone.front().queue = &alone;
-            alone.front().self = alone.begin();
-            settle_all(alone.front(), refused);
-            finish(alone.front());
-        });
-    }
-    const Instant deadline = job.deadline;
-    queue.push_back(std::move(job));
-    queue.back().queue = &queue;
-    queue.back().self = std::prev(queue.end());
-    if (!deadlines_.is_set() || deadline < next_deadline_) {
-        next_deadline_ = deadline;
-        deadlines_.set(deadline, [this] { expire(); });
-    }
-    pump();
-}
-
-void ModbusAdapter::pump() {
-    if (current_ != nullptr || stopping_ || state_ != Bus::State::up) return;
-    if (writes_.empty() && reads_.empty()) return;
-    const Instant now = timers_.now();
-    Instant soonest = Instant::max();
-    for (auto* queue : {&writes_, &reads_})
-        for (Job& job : *queue) {
-            const Instant ready = std::max(line_ready_, devices_[job.device].ready);
-            if (ready <= now) return begin(job);
-            soonest = std::min(soonest, ready);
-        }
-    rest_.set(soonest, [this] { pump(); });
-}
-
-void ModbusAdapter::begin(Job& job) {
-    current_ = &job;
-    const Device& device = devices_[job.device];
-    Request request = job.request;
-    if (!job.is_write()) {
-        const Block& block = job.parts.front().block;
-        request = {.unit = device.unit, .function = read_function(block.table), .address = block.address, .count = block.count};
-    }
-    bus_->exchange(std::move(request), shapes_[device.shape].timeout.value_or(settings_.timeout),
-                   [this](Result<Bytes> result) { answered(std::move(result)); });
-}
-
-void ModbusAdapter::answered(Result<Bytes> result) {
-    if (current_ == nullptr) return;
-    Job& job = *std::exchange(current_, nullptr);
-    Device& device = devices_[job.device];
-    const Shape& shape = shapes_[device.shape];
-    const Instant now = timers_.now();
-    line_ready_ = now + settings_.pause;
-    device.ready = now + shape.pause;
-    if (!result && result.error().code == Errc::timeout)
-        device.ready = std::max(device.ready, now + bus_->settle(shape.timeout.value_or(settings_.timeout)));
-    if (job.is_write())
-        write_answered(job, result);
-    else
-        read_answered(job, result);
-    pump();
-}
-
-void ModbusAdapter::read_answered(Job& job, Result<Bytes>& result) {
-    const Part part = std::move(job.parts.front());
-    job.parts.pop_front();
-    const Device& device = devices_[job.device];
-    const Shape& shape = shapes_[device.shape];
-    if (result) {
-        for (const auto index : part.block.points) {
-            job.values[index] = value_of(shape.points[job.points[index]], part.block, *result).map_error([&](Error error) {
-                return base::in(fmt::format("unit {}: {}", device.unit,
-                                            range_text(part.block.table, job.extents[index].address, job.extents[index].count)),
-                                std::move(error));
-            });
-        }
-        learn(job, part, true);
-    } else {
-        const Error error = base::in(
-            fmt::format("unit {}: {}", device.unit, range_text(part.block.table, part.block.address, part.block.count)),
-            std::move(result.error()));
-        for (const auto index : part.block.points) job.values[index] = tl::unexpected(error);
-        if (error.code == Errc::not_found || error.code == Errc::bad_request) {
-            learn(job, part, false);
-            divide(job, part);
-        } else if (error.code == Errc::timeout || error.code == Errc::offline) {
-            settle_all(job, error);
-        }
-    }
-    if (job.parts.empty() || job.answered()) finish(job);
-}
-
-/// One forbidden register fails its whole block: the halves are asked for by themselves, down to the register.
-void ModbusAdapter::divide(Job& job, const Part& part) {
-    auto halves = split(part.block, job.extents);
-    if (halves.empty()) {
-        shapes_[devices_[job.device].shape].holes.forbid(part.block.table, part.block.address, part.block.end());
-        return;
-    }
-    job.halved.push_back({halves[0], halves[1]});
-    const std::size_t index = job.halved.size() - 1;
-    job.parts.push_front({std::move(halves[1]), index});
-    job.parts.push_front({std::move(halves[0]), index});
-}
-
-/// When both halves of a refused block are answered, the fault was between them: a hole in the gap, or its length.
-void ModbusAdapter::learn(Job& job, const Part& part, bool whole) {
-    if (!part.half_of) return;
-    Job::Halved& halved = job.halved[*part.half_of];
-    halved.sound = halved.sound && whole;
-    if (--halved.open > 0 || !halved.sound) return;
-    Holes& holes = shapes_[devices_[job.device].shape].holes;
-    if (halved.second.address > halved.first.end())
-        holes.forbid(halved.first.table, halved.first.end(), halved.second.address);
-    else
-        holes.limit(halved.first.table, std::max(halved.first.count, halved.second.count));
-}
-
-void ModbusAdapter::write_answered(Job& job, Result<Bytes>& result) {
-    Device& device = devices_[job.device];
-    PointShape& point = shapes_[device.shape].points[job.point];
-    if (result) {
-        job.written = {};
-        return finish(job);
-    }
-    // A device that does not know function 6 mostly knows 16, and the other way round. Refused means: not done.
-    if (result.error().code == Errc::not_allowed && !point.using_is_given && point.extent.count == 1 && !job.answered()) {
-        const Using other = point.write_using == Using::single ? Using::multiple : Using::single;
-        point.write_using = other;
-        if (!std::exchange(job.other_function_tried, true)) {
-            if (auto request = write_request(point, other, device.unit, job.value)) {
-                job.request = std::move(*request);
-                return;  // stays at the head of its queue
-            }
-        }
-    }
-    job.written = tl::unexpected(
-        base::in(fmt::format("unit {}: writing {}", device.unit, job.request.where()), std::move(result.error())));
-    finish(job);
-}
-
-/// Everything of the job that has no answer yet gets this one.
-void ModbusAdapter::settle_all(Job& job, const Error& error) {
-    if (job.is_write()) job.written = tl::unexpected(error);
-    for (const Part& part : job.parts)
-        for (const auto index : part.block.points) job.values[index] = tl::unexpected(error);
-    job.parts.clear();
-}
-
-/// Answers, when that was not done yet, and forgets the job; one that is on the wire stays until the wire is free.
-void ModbusAdapter::finish(Job& job) {
-    auto values_done = std::exchange(job.values_done, nullptr);
-    auto write_done = std::exchange(job.write_done, nullptr);
-    Values values;
-    Result<void> written;
-    if (&job == current_) {
-        values = job.values;
-        written = job.written;
-    } else {
-        values = std::move(job.values);
-        written = std::move(job.written);
-        job.queue->erase(job.self);
-    }
-    if (values_done) values_done(std::move(values));
-    if (write_done) write_done(std::move(written));
-}
-
-void ModbusAdapter::expire() {
-    const Instant now = timers_.now();
-    std::vector<Job*> late;
-    next_deadline_ = Instant::max();
-    for (auto* queue : {&writes_, &reads_})
-        for (Job& job : *queue) {
-            if (job.answered()) continue;
-            if (job.deadline <= now)
-                late.push_back(&job);
-            else
-                next_deadline_ = std::min(next_deadline_, job.deadline);
-        }
-    if (next_deadline_ != Instant::max()) deadlines_.set(next_deadline_, [this] { expire(); });
-    std::list<Job> over;  // taken out first: a call-back may change the queues
-    for (Job* job : late) {
-        const Error error{Errc::timeout, fmt::format("unit {}: no answer before the deadline", devices_[job->device].unit)};
-        if (job != current_) {
-            over.splice(over.end(), *job->queue, job->self);
-            job->queue = &over;
-            settle_all(*job, error);
-            continue;
-        }
-        job->written = tl::unexpected(error);
-        for (const Part& part : job->parts)
-            for (const auto index : part.block.points) job->values[index] = tl::unexpected(error);
-    }
-    if (current_ != nullptr && std::find(late.begin(), late.end(), current_) != late.end()) finish(*current_);
-    while (!over.empty()) finish(over.front());
-}
-
-void ModbusAdapter::fail_waiting(const Error& error) {
-    std::list<Job> over;
-    for (auto* queue : {&writes_, &reads_})
-        for (auto job = queue->begin(); job != queue->end();) {
-            const auto next = std::next(job);
-            if (&*job != current_) over.splice(over.end(), *queue, job);
-            job = next;
-        }
-    for (auto job = over.begin(); job != over.end(); ++job) {
-        job->queue = &over;
-        settle_all(*job, error);
-    }
-    while (!over.empty()) finish(over.front());
+    const auto refuse = [&](Error error) { queue_.later([error = std::move(error), done] { done(tl::unexpected(error)); }); };
+    if (shape_of(id) == nullptr || point >= shape_of(id)->points.size()) return refuse({Errc::internal, "no such point"});
+    const Device& device = devices_[id];
+    Shape& shape = shapes_[device.shape];
+    if (!shape.points[point].access.write) return refuse({Errc::not_allowed, "this point is only read"});
+    auto job = WriteJob::make(shape, point, device.unit, device.broadcast, std::move(value), deadline, done);
+    if (!job) return refuse(job.error());
+    queue_.add(Urgency::write, std::move(*job));
 }
 
 }  // namespace adapters::modbus

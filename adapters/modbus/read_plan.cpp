@@ -1,18 +1,104 @@
 #include "adapters/modbus/read_plan.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 namespace adapters::modbus {
 
-void Holes::forbid(Table table, std::uint32_t from, std::uint32_t end) {
-    for (std::uint32_t address = from; address < end && address < 65536; ++address) addresses_.emplace(table, address);
+bool Holes::forbid(Table table, std::uint32_t from, std::uint32_t end) {
+    bool news = false;
+    for (std::uint32_t address = from; address < end && address < 65536; ++address)
+        news = addresses_.emplace(table, address).second || news;
+    return news;
 }
 
-void Holes::limit(Table table, std::uint16_t count) {
+bool Holes::limit(Table table, std::uint16_t count) {
     auto& most = most_[static_cast<std::size_t>(table)];
+    const std::uint16_t before = most;
     most = std::max<std::uint16_t>(1, std::min(most, count));
+    return most != before;
+}
+
+bool Holes::empty() const {
+    return addresses_.empty() && std::all_of(std::begin(most_), std::end(most_), [](auto most) { return most == 0xFFFF; });
+}
+
+namespace {
+
+constexpr std::size_t most_text = 4000;
+constexpr Table all_tables[] = {Table::coil, Table::discrete, Table::input, Table::holding};
+
+std::optional<std::uint32_t> take_number(std::string_view& text) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || number > 65535) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return number;
+}
+
+std::optional<Table> take_table(std::string_view& text, char after) {
+    for (const Table table : all_tables) {
+        const auto word = name(table);
+        if (!text.starts_with(word) || text.size() <= word.size() || text[word.size()] != after) continue;
+        text.remove_prefix(word.size() + 1);
+        return table;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string Holes::str() const {
+    std::string text;
+    for (const Table table : all_tables)
+        if (const auto most = most_[static_cast<std::size_t>(table)]; most != 0xFFFF)
+            text += fmt::format("{}most:{}={}", text.empty() ? "" : " ", name(table), most);
+    std::optional<Table> under_way;
+    for (auto first = addresses_.begin(); first != addresses_.end();) {
+        auto last = first, next = std::next(first);
+        while (next != addresses_.end() && next->first == last->first && next->second == last->second + 1) last = next++;
+        std::string piece =
+            under_way == first->first ? std::string(",") : fmt::format("{}{}:", text.empty() ? "" : " ", name(first->first));
+        piece += fmt::format("{}", first->second);
+        if (last != first) piece += fmt::format("-{}", last->second);
+        if (text.size() + piece.size() > most_text) break;
+        text += piece;
+        under_way = first->first;
+        first = next;
+    }
+    return text;
+}
+
+Holes Holes::parse(std::string_view text) {
+    Holes holes;
+    while (!text.empty()) {
+        auto word = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(text.size(), word.size() + 1));
+        if (word.starts_with("most:")) {
+            word.remove_prefix(5);
+            const auto table = take_table(word, '=');
+            const auto most = table ? take_number(word) : std::nullopt;
+            if (most && word.empty()) holes.limit(*table, static_cast<std::uint16_t>(*most));
+            continue;
+        }
+        const auto table = take_table(word, ':');
+        while (table && !word.empty()) {
+            const auto first = take_number(word);
+            auto last = first;
+            if (first && word.starts_with('-')) {
+                word.remove_prefix(1);
+                last = take_number(word);
+            }
+            if (!first || !last || *last < *first) break;
+            holes.forbid(*table, *first, *last + 1);
+            if (!word.starts_with(',')) break;
+            word.remove_prefix(1);
+        }
+    }
+    return holes;
 }
 
 bool Holes::touches(Table table, std::uint32_t from, std::uint32_t end) const {

@@ -26,13 +26,18 @@ struct ReadLimits {
     std::uint16_t gap = 0;  ///< unasked registers that are cheaper to read along than another request; 16 times as many bits
 };
 
-/// What a device type was found to refuse: kept in memory, for all devices of the type.
+/// What a device type was found to refuse. Nothing in it hides a value: it only says what is asked for alone.
 class Holes {
 public:
-    /// Reads that cover this address fail. Neighbours are read around it.
-    void forbid(Table table, std::uint32_t from, std::uint32_t end);
-    /// Nothing longer than `count` is answered in this table.
-    void limit(Table table, std::uint16_t count);
+    /// Reads that cover this address fail. Neighbours are read around it. True: this is new.
+    bool forbid(Table table, std::uint32_t from, std::uint32_t end);
+    /// Nothing longer than `count` is answered in this table. True: this is new.
+    bool limit(Table table, std::uint16_t count);
+    bool empty() const;
+    /// "coil:5 holding:100-110,200 most:holding=60", at most 4,000 characters; what does not fit is left out. parse()
+    /// takes it back, and leaves alone what makes no sense.
+    std::string str() const;
+    static Holes parse(std::string_view text);
 
     bool touches(Table table, std::uint32_t from, std::uint32_t end) const;
     std::uint16_t most(Table table, const ReadLimits& limits) const;

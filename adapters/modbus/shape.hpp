@@ -4,6 +4,7 @@
 #include "adapters/modbus/address.hpp"
 #include "adapters/modbus/read_plan.hpp"
 
+#include <memory>
 #include <optional>
 
 /// A device type as Modbus sees it, from a profile's `modbus:` section and its points' keys.
@@ -35,6 +36,13 @@ struct PointShape {
     std::optional<std::uint8_t> object{};  ///< a text of function 43/14 instead of an address
 };
 
+/// What the devices of a profile refuse, found while running.
+struct LearnedHoles {
+    std::string profile;  ///< "acme/em24@3"
+    Holes known;
+    base::Instant retry{};  ///< then all of it is forgotten and found anew: firmware changes
+};
+
 struct Shape {
     Addressing addressing = Addressing::zero;
     std::string order;                 ///< "" or the letters
@@ -44,7 +52,7 @@ struct Shape {
     std::optional<Milliseconds> timeout;  ///< instead of the link's
     std::vector<Extent> never;            ///< registers that nothing may write
     std::vector<PointShape> points;
-    Holes holes;  ///< learned while running
+    std::shared_ptr<LearnedHoles> holes = std::make_shared<LearnedHoles>();  ///< of all shapes of the profile together
 };
 
 /// Keys of the section: addresses, order, limits, pause, timeout, never. `section` may be null.

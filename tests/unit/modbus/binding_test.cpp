@@ -112,6 +112,8 @@ TEST(Point, LiesWhereItsAddressSays) {
         {"", "at: holding:10", "holding 10"},
         {"", "at: holding:0x0A", "holding 10"},
         {"", "at: holding:65535", "holding 65535"},
+        {"", "at: holding:40070+0x10", "holding 40086"},
+        {"addresses: one", "at: input:1+2+3", "input 5"},
         {"", "at: coil:0", "coil 0"},
         {"", "{at: discrete:7, type: bool}", "discrete 7"},
         {"", "{at: input:2, type: uint64}", "input 2..5  4 registers"},
@@ -131,6 +133,9 @@ TEST(Point, LiesWhereItsAddressSays) {
 
 TEST(Point, SaysWhatIsWrongAndWhatToDo) {
     const std::tuple<const char*, const char*, const char*> table[] = {
+        {"", "at: holding:40070+",
+         "p.yaml:1:5: point 'p': 'holding:40070+' has no number after the colon; write holding:10 or holding:0x0A\n"},
+        {"", "at: holding:65535+1", "p.yaml:1:5: point 'p': 'holding:65535+1' is out of range; addresses go from 0 to 65535\n"},
         {"", "type: uint16", "p.yaml:1:1: point 'p': 'at' is missing; write holding:10, input:10, coil:10 or discrete:10\n"},
         {"", "at: [holding, 10]",
          "p.yaml:1:5: point 'p': 'at' must be an address, not a list; write holding:10, input:10, coil:10 or discrete:10\n"},
@@ -222,8 +227,7 @@ TEST(Device, SaysWhatIsWrongAndWhatToDo) {
               "devices.yaml:1:8: device 'meter-1': 'unit' is 248, out of range; write a whole number from 1 to 247\n");
     EXPECT_EQ(of_devices("modbus: rtu:/dev/ttyS0", {"{unit: 0}"}),
               "devices.yaml:1:8: device 'meter-1': unit 0 is the broadcast of a serial line, nobody answers to it; write the "
-              "number that is "
-              "set at the device, 1 to 247\n");
+              "number that is set at the device, 1 to 247; or unit: broadcast, to write to all of them\n");
     EXPECT_EQ(of_devices("modbus: tcp://host", {"{}"}),
               "devices.yaml:1:1: device 'meter-1': 'unit' is missing; write the number that is set at the device; one with an "
               "address of its "
