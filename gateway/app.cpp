@@ -3,6 +3,8 @@
 #include "gateway/base/log.hpp"
 #include "gateway/own_objects/gateway_object.hpp"
 
+#include <algorithm>
+
 namespace gateway {
 
 lwm2m::ClientConfig client_config(const config::Site& site) {
@@ -33,9 +35,13 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
       links_(*site_.plan, devices_, intake_, guard_, timers),
       broker_(devices_, store_, intake_, links_, guard_, timers),
       tree_(*site_.catalog, devices_, store_, links_, broker_, timers),
+      discovery_(state_, timers),
+      health_(devices_, intake_, timers),
       service_(timers),
       restart_(timers),
-      status_(timers) {
+      status_(timers),
+      saving_(timers),
+      joining_(timers) {
     give_prefixes();
     auto config = client_config(site_.config);
     config.prefixes = [this] {
@@ -60,9 +66,13 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
     tree_.add(std::make_unique<own_objects::GatewayObject>(devices_));
 
     client_ = std::make_unique<lwm2m::Client>(transport, tree_, timers, random, config);
-    own_->attach(*client_, tree_, "");
+    own_->attach(*client_, tree_, state_.servers());
     for (auto& server : site_.config.servers) std::fill(server.key.begin(), server.key.end(), std::uint8_t{0});
 
+    wire();
+}
+
+void App::wire() {
     intake_.on_value = [this](DeviceIndex device, PointNumber point, Intake::News news) { tell_value(device, point, news); };
     intake_.on_presence = [this](DeviceIndex device, Presence) { tell_presence(device); };
     tree_.on_changed = [this](DeviceIndex device, std::uint16_t resource) { tell_resource(devices_.at(device), resource); };
@@ -70,6 +80,33 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
         client_->changed({"", path}, value, timers_.wall());
     };
     client_->on_state = [this](lwm2m::ServerId, lwm2m::RegistrationState) { show_status(); };
+    links_.recall = [this](const std::string& link) { return state_.learned(link); };
+    links_.on_remember = [this](const std::string& link, std::string key, std::string value) {
+        if (!state_.learn(link, key, std::move(value)))
+            base::log().warn("link '{}': what it learned of '{}' is too much to be kept", link, base::printable(key));
+        else if (state_.dirty())
+            save_within(std::chrono::seconds(60));
+    };
+    links_.on_found = [this](std::size_t link, adapters::RuleId number, adapters::Found found) {
+        const auto& rules = site_.plan->rules;
+        const auto rule = std::find_if(rules.begin(), rules.end(),
+                                       [&](const mapping::Rule& its) { return its.link == link && its.number == number; });
+        if (rule != rules.end()) discovery_.found(*rule, std::move(found));
+    };
+    links_.on_halt = [this](DeviceIndex device) {
+        broker_.drop(device,
+                     {base::Errc::offline, fmt::format("the link of '{}' is being opened anew", devices_.at(device).spec->id)});
+    };
+    discovery_.on_change = [this] { decided(); };
+    // What a server wrote was answered 2.04: it must not be lost, but ten writes in a row are one to the flash.
+    own_->on_state = [this] { save_within(base::Milliseconds(1000)); };
+    health_.on_forget = [this](DeviceIndex device) {
+        base::log().warn("device '{}' has been away for long: it is taken out of the object list until it is back",
+                         devices_.at(device).spec->id);
+        devices_.hide(device);
+        client_->prefix_removed(devices_.at(device).prefix);
+        client_->instances_changed();
+    };
 }
 
 App::~App() = default;
@@ -80,29 +117,70 @@ void App::give_prefixes() {
         auto given = state_.give(spec.id, spec.prefix);
         devices_.give(d, std::move(given.prefix), given.instance);
     }
-    if (const auto saved = state_.save(); !saved)
-        base::log().error("the devices' prefixes could not be saved: {}", saved.error().message);
+    save();
+}
+
+/// Told once; tried again each minute until it works.
+void App::save() {
+    if (own_) state_.set_servers(own_->state());
+    const auto saved = state_.save();
+    if (!saved) {
+        if (!std::exchange(save_failed_, true))
+            base::log().error("the state cannot be saved, and is kept in memory until it can: {}", saved.error().message);
+        save_within(std::chrono::seconds(60));
+    } else if (std::exchange(save_failed_, false)) {
+        base::log().info("the state is saved again");
+    }
+}
+
+void App::save_within(base::Milliseconds span) {
+    const auto when = timers_.now() + span;
+    if (saving_.is_set() && save_at_ <= when) return;
+    save_at_ = when;
+    saving_.set(when, [this] { save(); });
+}
+
+/// Decisions are saved at once. What they change runs when no more came for 5 s, or 60 s after the first: opening a link
+/// anew for each of thirty meters that a look finds would be no service to the others on it.
+void App::decided() {
+    save_within(base::Milliseconds(0));
+    if (stopping_) return;
+    const auto now = timers_.now();
+    if (!joining_.is_set()) join_by_ = now + std::chrono::seconds(60);
+    joining_.set(std::min(now + std::chrono::seconds(5), join_by_), [this] {
+        reload([](const base::Result<ReloadReport>& report) {
+            if (!report)
+                base::log().error("discovered devices do not join, the files have mistakes:\n{}", report.error().message);
+        });
+    });
 }
 
 base::Result<void> App::start() {
     links_.start();
+    settle();
     if (auto started = client_->start(); !started) return started;
     service_.ready([this] {
         const auto stuck = links_.stuck();
         return stuck.empty() ? std::string() : fmt::format("link '{}' makes no progress", stuck);
     });
-    base::log().info("ready: {} devices on {} links, {} servers", devices_.size(), links_.links(), site_.config.servers.size());
+    base::log().info("ready: {} devices on {} links, {} servers", devices_.count(), links_.links(),
+                     site_.config.servers.size());
     show_status();
     return {};
 }
 
 void App::stop(std::function<void()> done) {
+    stopping_ = true;
+    joining_.cancel();
+    if (reload_runs_) {  // its links close first
+        stop_after_reload_ = std::move(done);
+        return;
+    }
     service_.stopping();
     status_.cancel();
     client_->stop([this, done = std::move(done)]() mutable {
         links_.stop([this, done = std::move(done)] {
-            if (const auto saved = state_.save(); !saved)
-                base::log().error("the devices' prefixes could not be saved: {}", saved.error().message);
+            save();
             done();
         });
     });
@@ -110,16 +188,24 @@ void App::stop(std::function<void()> done) {
 
 void App::tell_resource(const EndDevice& device, std::uint16_t number) {
     const auto& resource = device.info->type->resources[number];
+    if (resource.source == mapping::Source::error_code) return tell_errors(device);
     auto value = tree_.value(device, resource);
     if (value.index() == 0) return;
-    const auto path = resource.source == mapping::Source::error_code ? *resource.path.child(0) : resource.path;
-    client_->changed({device.prefix, path}, value, timers_.wall());
+    client_->changed({device.prefix, resource.path}, value, timers_.wall());
+}
+
+void App::tell_errors(const EndDevice& device) {
+    if (device.info->error_resource == no_slot) return;
+    // Its instances come and go with the codes, so those who observe it read it anew.
+    client_->changed_below({device.prefix, device.info->type->resources[device.info->error_resource].path});
 }
 
 void App::tell_value(DeviceIndex index, PointNumber point, Intake::News news) {
     if (client_->observations() == 0) return;
     using mapping::Source;
     const EndDevice& device = devices_.at(index);
+    if (device.away) return;
+    if (device.info->tells_error[point] && (news.value || news.quality)) tell_errors(device);
     for (const std::uint16_t number : device.info->resources_of[point]) {
         switch (device.info->type->resources[number].source) {
             case Source::point:
@@ -143,9 +229,18 @@ void App::tell_value(DeviceIndex index, PointNumber point, Intake::News news) {
 
 void App::tell_presence(DeviceIndex index) {
     show_status();
-    if (client_->observations() == 0) return;
-    using mapping::Source;
     const EndDevice& device = devices_.at(index);
+    if (device.away && device.presence == Presence::online) {
+        devices_.show(index);
+        client_->instances_changed();
+    }
+    // Not from within the answer that told it: the link is at work.
+    if (broker_.kept() != 0 && device.presence == Presence::online)
+        timers_.at(timers_.now(), [this, index, serial = device.serial] {
+            if (devices_.has(index) && devices_.at(index).serial == serial) broker_.presence_changed(index);
+        });
+    if (client_->observations() == 0 || device.away) return;
+    using mapping::Source;
     const auto& resources = device.info->type->resources;
     for (std::size_t i = 0; i < resources.size(); ++i)
         if (resources[i].source == Source::quality || resources[i].source == Source::error_code)
@@ -156,12 +251,12 @@ void App::show_status() {
     if (status_.is_set()) return;  // many devices change at once: one line a second is enough
     status_.set(timers_.now() + base::Milliseconds(1000), [this] {
         std::size_t online = 0, offline = 0;
-        for (DeviceIndex d = 0; d < devices_.size(); ++d) {
+        for (DeviceIndex d = 0; d < devices_.size(); ++d) {  // a free place is neither
             if (devices_.at(d).presence == Presence::online) ++online;
             if (devices_.at(d).presence == Presence::offline) ++offline;
         }
         service_.status(
-            fmt::format("{}; {} of {} devices online, {} offline", client_->status(), online, devices_.size(), offline));
+            fmt::format("{}; {} of {} devices online, {} offline", client_->status(), online, devices_.count(), offline));
     });
 }
 

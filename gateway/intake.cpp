@@ -117,6 +117,7 @@ void Intake::heard(DeviceIndex index) {
     device.heard = timers_.now();
     device.misses = 0;
     device.backoff = {};
+    if (device.is_denied()) return;  // a witness says that it is away: what came was on its way
     become(index, Presence::online, "it answers");
 }
 

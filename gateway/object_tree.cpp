@@ -14,7 +14,8 @@ using lwm2m::Value;
 using mapping::Source;
 using Level = Path::Level;
 
-ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, LinkHost& links, Broker& broker, base::Timers& timers)
+ObjectTree::ObjectTree(const lwm2m::ObjectCatalog& catalog, EndDevices& devices, ValueStore& store, LinkHost& links,
+                       Broker& broker, base::Timers& timers)
     : devices_(devices), store_(store), links_(links), broker_(broker), timers_(timers), own_(catalog) {
     own_.on_changed = [this](const Path& path, const Value& value) {
         if (on_own_changed) on_own_changed(path, value);
@@ -46,9 +47,10 @@ bool ObjectTree::exists(const Target& target) const {
     const auto& info = *devices_.at(d).info;
     const auto [first, last] = info.range(path);
     if (first != last) return true;
-    if (path.level() != Level::resource_instance || path.resource_instance() != 0) return false;
+    if (path.level() != Level::resource_instance) return false;
     const auto [parent, end] = info.range(path.parent());
-    return parent != end && info.type->resources[parent].source == Source::error_code;
+    return parent != end && info.type->resources[parent].source == Source::error_code &&
+           path.resource_instance() < errors(devices_.at(d)).size();
 }
 
 std::vector<Path> ObjectTree::list(const Target& at) const {
@@ -71,7 +73,7 @@ std::vector<Path> ObjectTree::list(const Target& at) const {
             if (resource.path.level() == Level::resource_instance && at.path.level() < Level::resource_instance)
                 nodes.push_back(resource.path);
             if (resource.source == Source::error_code && at.path.level() < Level::resource_instance)
-                nodes.push_back(*resource.path.child(0));
+                for (std::uint32_t k = 0; k < errors(devices_.at(d)).size(); ++k) nodes.push_back(*resource.path.child(k));
             previous = resource.path;
         }
         return nodes;
@@ -100,8 +102,7 @@ Value ObjectTree::value(const EndDevice& device, const mapping::Resource& resour
             return static_cast<std::int64_t>(
                 std::chrono::duration_cast<std::chrono::seconds>(stored.at.time_since_epoch()).count());
         }
-        case Source::error_code:
-            return std::int64_t{device.presence == Presence::offline ? 8 : 0};  // 8: peripheral malfunction
+        case Source::error_code: return errors(device).front();
         case Source::reset_min_max:
         case Source::action:
         case Source::refused: break;
@@ -109,34 +110,40 @@ Value ObjectTree::value(const EndDevice& device, const mapping::Resource& resour
     return {};
 }
 
-namespace {
-
-/// The point that must be up to date before this resource is told, if any. Quality and time tell what is stored.
-std::optional<PointNumber> needed_point(const mapping::Resource& resource) {
-    if (resource.source == Source::point) return resource.number;
-    return std::nullopt;
+std::vector<std::int64_t> ObjectTree::errors(const EndDevice& device) const {
+    if (device.presence == Presence::offline) return {8};  // peripheral malfunction
+    std::vector<std::int64_t> codes;
+    for (const auto& error : device.info->type->errors) {
+        const Stored& stored = store_.at(device.first_reading + error.point);
+        const auto number = stored.quality == mapping::Quality::good ? lwm2m::numeric(stored.value) : std::nullopt;
+        const auto* flag = std::get_if<bool>(&stored.value);
+        const bool holds = stored.quality == mapping::Quality::good && ((flag != nullptr && *flag) || (number && *number != 0));
+        if (holds && std::find(codes.begin(), codes.end(), error.code) == codes.end()) codes.push_back(error.code);
+    }
+    if (codes.empty()) codes.push_back(0);
+    return codes;
 }
-
-}  // namespace
 
 void ObjectTree::collect(const EndDevice& device, const Target& target, std::vector<Entry>& entries) const {
     const auto [first, last] = device.info->range(target.path);
     for (std::size_t i = first; i < last; ++i) {
         const auto& resource = device.info->type->resources[i];
         if (!resource.definition->readable) continue;
+        if (resource.source == Source::error_code) {
+            const auto codes = errors(device);
+            for (std::uint32_t k = 0; k < codes.size(); ++k)
+                entries.push_back({{target.prefix, *resource.path.child(k)}, codes[k], {}});
+            continue;
+        }
         auto its = value(device, resource);
         if (its.index() == 0) continue;
-        Entry entry{{target.prefix, resource.source == Source::error_code ? *resource.path.child(0) : resource.path},
-                    std::move(its),
-                    {}};
+        Entry entry{{target.prefix, resource.path}, std::move(its), {}};
         if (resource.source == Source::point) entry.at = store_.at(device.first_reading + resource.number).at;
         entries.push_back(std::move(entry));
     }
-    // The one instance of 3/0/11 can be named by itself.
-    if (first == last && target.path.level() == Level::resource_instance && exists(target)) {
-        const auto [parent, end] = device.info->range(target.path.parent());
-        entries.push_back({target, value(device, device.info->type->resources[parent]), {}});
-    }
+    // An instance of 3/0/11 can be named by itself.
+    if (first == last && target.path.level() == Level::resource_instance && exists(target))
+        entries.push_back({target, errors(device)[target.path.resource_instance()], {}});
 }
 
 void ObjectTree::read(const Target& target, lwm2m::Done<std::vector<Entry>> done) {
@@ -157,13 +164,14 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
     const auto [first, last] = device.info->range(target.path);
     std::vector<PointNumber> wanted;
     bool stored = false;
-    for (std::size_t i = first; i < last; ++i)
-        if (const auto point = needed_point(device.info->type->resources[i])) {
-            if (broker_.fresh(d, *point))
-                stored = true;
-            else
-                wanted.push_back(*point);
-        }
+    for (std::size_t i = first; i < last; ++i) {
+        // Quality and time tell what is stored; the value itself must be up to date before it is told.
+        const auto& resource = device.info->type->resources[i];
+        if (resource.source != Source::point) continue;
+        const std::size_t before = wanted.size();
+        broker_.stale(d, resource.number, wanted);
+        if (wanted.size() == before) stored = true;
+    }
 
     const bool single = target.path.level() >= Level::resource;
     if (wanted.empty()) {
@@ -196,29 +204,35 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
     }
     std::sort(wanted.begin(), wanted.end());
     wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-    broker_.refresh(d, wanted, [this, d, target, single, stored, done = std::move(done)](std::vector<Result<void>> results) {
-        const EndDevice& its = devices_.at(d);
-        bool any = stored;
-        const base::Error* error = nullptr;
-        for (const auto& result : results) {
-            if (result)
-                any = true;
-            else if (error == nullptr)
-                error = &result.error();
-        }
-        // Of an instance or object, what can be read is answered; nothing but silence is the device's error.
-        if (error != nullptr && (single || !any)) {
-            done(tl::unexpected(*error));
-            return;
-        }
-        std::vector<Entry> entries;
-        collect(its, target, entries);
-        if (single && entries.empty()) {
-            done(fail(Errc::busy, fmt::format("'{}' says that {} is not available now", its.spec->id, target.path.str())));
-            return;
-        }
-        done(std::move(entries));
-    });
+    broker_.refresh(
+        d, wanted,
+        [this, d, serial = device.serial, target, single, stored, done = std::move(done)](std::vector<Result<void>> results) {
+            if (!devices_.has(d) || devices_.at(d).serial != serial) {
+                done(fail(Errc::not_found, fmt::format("the device '{}' went", target.prefix)));
+                return;
+            }
+            const EndDevice& its = devices_.at(d);
+            bool any = stored;
+            const base::Error* error = nullptr;
+            for (const auto& result : results) {
+                if (result)
+                    any = true;
+                else if (error == nullptr)
+                    error = &result.error();
+            }
+            // Of an instance or object, what can be read is answered; nothing but silence is the device's error.
+            if (error != nullptr && (single || !any)) {
+                done(tl::unexpected(*error));
+                return;
+            }
+            std::vector<Entry> entries;
+            collect(its, target, entries);
+            if (single && entries.empty()) {
+                done(fail(Errc::busy, fmt::format("'{}' says that {} is not available now", its.spec->id, target.path.str())));
+                return;
+            }
+            done(std::move(entries));
+        });
 }
 
 // ---- write, execute
@@ -226,8 +240,10 @@ void ObjectTree::read_device(DeviceIndex d, const Target& target, lwm2m::Done<st
 struct ObjectTree::Writes {
     struct One {
         DeviceIndex device;
+        std::uint32_t serial;
         PointNumber point;
-        adapters::Scalar value;
+        adapters::Scalar raw;
+        lwm2m::Value value;
     };
     std::vector<One> all;
     std::size_t next = 0;
@@ -259,16 +275,17 @@ void ObjectTree::write(const Target& at, std::vector<Entry> entries, lwm2m::Writ
             done(fail(Errc::not_allowed, fmt::format("{} is not writable at this device", entry.target.str())));
             return;
         }
-        auto raw = device.info->type->points[resource.number].conversion.write(entry.value);
+        const auto& point = device.info->type->points[resource.number];
+        auto raw = broker_.raw(d, resource.number, entry.value);
         if (!raw) {
             done(tl::unexpected(base::in(entry.target.str(), raw.error())));
             return;
         }
-        if (const auto up = links_.available(d); !up) {
+        if (const auto up = links_.available(d); !up && !point.keep) {
             done(tl::unexpected(up.error()));
             return;
         }
-        writes->all.push_back({d, resource.number, std::move(*raw)});
+        writes->all.push_back({d, device.serial, resource.number, std::move(*raw), std::move(entry.value)});
     }
     if (!own_entries.empty() || (at.prefix.empty() && writes->all.empty()))
         if (auto written = own_.write(at.path, own_entries, mode); !written) {
@@ -285,7 +302,11 @@ void ObjectTree::write_next(std::shared_ptr<Writes> writes) {
         return;
     }
     auto& one = writes->all[writes->next++];
-    broker_.write(one.device, one.point, std::move(one.value), [this, writes](Result<void> written) {
+    if (!devices_.has(one.device) || devices_.at(one.device).serial != one.serial) {
+        writes->done(fail(Errc::offline, "the device was changed by a reload before its turn came"));
+        return;
+    }
+    broker_.write(one.device, one.point, std::move(one.raw), one.value, [this, writes](Result<void> written) {
         if (!written)
             writes->done(written);
         else
@@ -323,13 +344,19 @@ void ObjectTree::execute(const Target& target, std::string arguments, lwm2m::Don
             done({});
             return;
         }
-        case Source::action:
+        case Source::action: {
+            auto steps = device.info->type->actions[resource.number].bind(arguments);
+            if (!steps) {
+                done(tl::unexpected(steps.error()));
+                return;
+            }
             if (const auto up = links_.available(d); !up) {
                 done(tl::unexpected(up.error()));
                 return;
             }
-            broker_.run(d, device.info->type->actions[resource.number], std::move(done));
+            broker_.run(d, resource.number, std::move(*steps), std::move(done));
             return;
+        }
         case Source::refused:
             done(fail(Errc::not_supported, fmt::format("'{}' cannot do {}", device.spec->id, resource.definition->name)));
             return;

@@ -18,7 +18,7 @@ public:
     std::function<void(DeviceIndex, std::uint16_t resource)> on_changed;
     /// Called after a write or execute on the own tree.
     std::function<void(const lwm2m::Path&, const lwm2m::Value&)> on_own_changed;
-    /// The value that a resource has now; monostate for none.
+    /// The value that a resource has now; monostate for none. Of 3/0/11 its first code.
     lwm2m::Value value(const EndDevice&, const mapping::Resource&) const;
 
     bool has(std::string_view prefix) const override;
@@ -31,6 +31,9 @@ public:
     void execute(const lwm2m::Target&, std::string arguments, lwm2m::Done<void>) override;
     void create(const lwm2m::Target&, std::vector<lwm2m::Entry>, lwm2m::Done<lwm2m::InstanceId>) override;
     void remove(const lwm2m::Target&, lwm2m::Done<void>) override;
+
+    /// The codes of 3/0/11, one for each resource instance; never empty.
+    std::vector<std::int64_t> errors(const EndDevice&) const;
 
 private:
     struct Writes;

@@ -28,6 +28,17 @@ class ValueStore {
 public:
     ValueStore(std::size_t points, std::size_t extremes) : readings_(points), extremes_(extremes) {}
 
+    /// More places, all without a reading; never fewer.
+    void grow(std::size_t points, std::size_t extremes) {
+        if (points > readings_.size()) readings_.resize(points);
+        if (extremes > extremes_.size()) extremes_.resize(extremes);
+    }
+    /// Places of a device that went, free for another.
+    void forget(std::uint32_t first_reading, std::size_t points, std::uint32_t first_extreme, std::size_t extremes) {
+        for (std::size_t i = 0; i < points; ++i) readings_[first_reading + i] = {};
+        for (std::size_t i = 0; i < extremes; ++i) extremes_[first_extreme + i] = {};
+    }
+
     struct Change {
         bool value = false, quality = false;
     };

@@ -29,6 +29,12 @@ public:
     std::size_t count() const { return reported_; }
     /// How many str() tells.
     std::size_t different() const { return errors_.size(); }
+    /// Where the mistakes are, in the order of str().
+    std::vector<SourceLoc> places() const {
+        std::vector<SourceLoc> all;
+        for (const auto& entry : errors_) all.push_back(entry.at);
+        return all;
+    }
     /// Sorted by file, line and column; the same mistake is told once, however many devices share it.
     std::string str() const;
 

@@ -10,8 +10,9 @@ enum : ResourceId { device_id = 0, prefix = 1, device_objects = 3 };
 
 std::vector<InstanceId> GatewayObject::instances() const {
     std::vector<InstanceId> all;
-    all.reserve(devices_.size());
-    for (DeviceIndex d = 0; d < devices_.size(); ++d) all.push_back(devices_.at(d).instance);
+    all.reserve(devices_.count());
+    for (DeviceIndex d = 0; d < devices_.size(); ++d)
+        if (devices_.has(d) && !devices_.at(d).away) all.push_back(devices_.at(d).instance);
     std::sort(all.begin(), all.end());
     return all;
 }

@@ -9,7 +9,8 @@
 
 namespace fakes {
 
-/// A link whose devices do what the test says. Values by (device, point index); answers at once unless held back.
+/// A link whose devices do what the test says. Values by (device, point index); answers at once unless held back, or one
+/// after the other, each after its time, when `frame` is set: a serial line, whose writes go before waiting reads.
 class ScriptedDriver final : public adapters::Adapter {
 public:
     explicit ScriptedDriver(base::Timers& its_timers) : timers(its_timers) {}
@@ -19,11 +20,18 @@ public:
         return 0;
     }
     std::optional<adapters::DeviceId> add_device(adapters::ShapeId, base::Fields&) override { return 0; }
-    void start(adapters::Sink& its_sink) override { sink = &its_sink; }
-    void stop(std::function<void()> stopped) override { stopped(); }
+    void start(adapters::Sink& its_sink) override {
+        sink = &its_sink;
+        ++starts;
+    }
+    void stop(std::function<void()> stopped) override {
+        ++stops;
+        stopped();
+    }
+    void recall(const adapters::Words& remembered) override { recalled = remembered; }
     void read(adapters::DeviceId device, std::vector<adapters::PointIndex> points, base::Instant,
               std::function<void(Values)> done) override {
-        reads.push_back({device, points, timers.now()});
+        if (frame.count() == 0) reads.push_back({device, points, timers.now()});
         auto answer = [this, device, points, done = std::move(done)] {
             Values answers;
             for (const auto point : points) {
@@ -38,18 +46,29 @@ public:
         };
         if (hold)
             held.push_back(std::move(answer));
-        else
+        else if (frame.count() == 0)
             answer();
+        else
+            line([this, device, points] { reads.push_back({device, points, timers.now()}); }, device, std::move(answer), false);
     }
     void write(adapters::DeviceId device, adapters::PointIndex point, adapters::Scalar value, base::Instant,
                std::function<void(base::Result<void>)> done) override {
-        writes.push_back({device, point, value});
-        if (const auto broken = failing.find(device); broken != failing.end()) {
-            done(tl::unexpected(broken->second));
-            return;
-        }
-        if (!deaf) values[{device, point}] = std::move(value);
-        done({});
+        auto answer = [this, device, point, value = std::move(value), done = std::move(done)] {
+            writes.push_back({device, point, value});
+            if (const auto broken = failing.find(device); broken != failing.end()) {
+                done(tl::unexpected(broken->second));
+                return;
+            }
+            if (deaf > 0)
+                --deaf;
+            else
+                values[{device, point}] = value;
+            done({});
+        };
+        if (frame.count() == 0)
+            answer();
+        else
+            line([] {}, device, std::move(answer), true);
     }
     std::vector<std::string> explain(adapters::DeviceId, const std::vector<adapters::PointIndex>&) const override { return {}; }
     std::string where() const override { return "scripted"; }
@@ -78,7 +97,41 @@ public:
     std::deque<std::function<void()>> held;
     std::vector<Read> reads;
     std::vector<Write> writes;
-    bool hold = false, deaf = false;  // deaf: accepts writes and does nothing
+    bool hold = false;
+    int deaf = 0;  // accepts so many writes and does nothing
+    base::Milliseconds frame{0}, timeout{200};
+    adapters::Words recalled;
+    int starts = 0, stops = 0;
+
+private:
+    struct Job {
+        std::function<void()> sent;
+        adapters::DeviceId device;
+        std::function<void()> answer;
+    };
+    void line(std::function<void()> sent, adapters::DeviceId device, std::function<void()> answer, bool first) {
+        Job job{std::move(sent), device, std::move(answer)};
+        if (first)
+            queue_.push_front(std::move(job));
+        else
+            queue_.push_back(std::move(job));
+        if (!sending_) send();
+    }
+    void send() {
+        sending_ = !queue_.empty();
+        if (!sending_) return;
+        auto job = std::make_shared<Job>(std::move(queue_.front()));
+        queue_.pop_front();
+        job->sent();
+        const auto broken = failing.find(job->device);
+        const bool dead = broken != failing.end() && broken->second.code == base::Errc::timeout;
+        timers.at(timers.now() + (dead ? timeout : frame), [this, job] {
+            job->answer();
+            send();
+        });
+    }
+    std::deque<Job> queue_;
+    bool sending_ = false;
 };
 
 /// A plan made by hand: one link, meters with a temperature (polled each second), a relay (polled each second,
@@ -86,7 +139,9 @@ public:
 struct Meters {
     static constexpr adapters::PointIndex temperature = 0, relay = 1, limit = 2;
 
-    explicit Meters(ManualTimers& timers, unsigned count = 1) : catalog(lwm2m::ObjectCatalog::builtin()) {
+    using Change = std::function<void(mapping::DeviceType&)>;
+    explicit Meters(ManualTimers& timers, unsigned count = 1, const Change& change = {})
+        : catalog(lwm2m::ObjectCatalog::builtin()) {
         auto type = std::make_shared<mapping::DeviceType>();
         type->profile = "acme/em@1";
         type->protocol = "scripted";
@@ -95,6 +150,7 @@ struct Meters {
         type->points[1].writable = true;
         type->points[1].verify = base::Milliseconds(300);
         type->points.push_back(point("limit", limit, base::Milliseconds(0)));
+        for (auto& its : type->points) its.write_index = its.index;
         type->points[2].writable = true;
         type->points[2].max_age = base::Milliseconds(1000);
         type->actions.push_back({"reset",
@@ -117,6 +173,7 @@ struct Meters {
         type->resources.back().writable = true;
         add(*type, {3312, 0, 5850}, Source::point, 1);
         type->resources.back().writable = true;
+        if (change) change(*type);
         auto made = std::make_unique<ScriptedDriver>(timers);
         driver = made.get();
         plan.links.push_back({"bus", "scripted", std::move(made), {}});
@@ -158,14 +215,15 @@ private:
 
 /// Everything between the adapters and the engine, on manual time.
 struct Field {
-    explicit Field(unsigned count = 1)
-        : meters(timers, count),
+    explicit Field(unsigned count = 1, const Meters::Change& change = {})
+        : meters(timers, count, change),
           devices(meters.plan, meters.catalog),
           store(devices.readings(), devices.extremes()),
           intake(devices, store, timers, random),
           links(meters.plan, devices, intake, guard, timers),
           broker(devices, store, intake, links, guard, timers),
           tree(meters.catalog, devices, store, links, broker, timers) {
+        intake.on_presence = [this](gateway::DeviceIndex d, gateway::Presence) { broker.presence_changed(d); };
         for (gateway::DeviceIndex d = 0; d < devices.size(); ++d)
             devices.give(d, fmt::format("dev{}", d), static_cast<std::uint16_t>(d));
     }
