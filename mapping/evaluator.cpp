@@ -74,8 +74,8 @@ std::shared_ptr<const Wiring> Wiring::of(const std::vector<PointSpec>& points, s
         if (works_out(point) && point.index != no_index) place.own = wiring->owns++;
         const auto follow = [&](std::uint16_t number) {
             need(number);
-            auto& followers = wiring->followers[number];
-            if (std::find(followers.begin(), followers.end(), place.rank) == followers.end()) followers.push_back(place.rank);
+            auto& its = wiring->followers[number];
+            if (std::find(its.begin(), its.end(), place.rank) == its.end()) its.push_back(place.rank);
         };
         if (point.formula->exponent) follow(*point.formula->exponent);
         if (point.formula->calc)
