@@ -1,6 +1,7 @@
 #include "adapters/modbus/simulator.hpp"
 
 #include "adapters/modbus/link_settings.hpp"
+#include "adapters/modbus/traffic_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@ enum Exception : int { none = 0, illegal_function = 1, illegal_address = 2, ille
 modbus_mapping_t* make_memory(const std::vector<PointShape>& points) {
     std::array<std::uint32_t, 4> first{65536, 65536, 65536, 65536}, end{};
     for (const PointShape& point : points) {
+        if (point.object) continue;
         const auto table = static_cast<std::size_t>(point.extent.table);
         first[table] = std::min<std::uint32_t>(first[table], point.extent.address);
         end[table] = std::max(end[table], point.extent.end());
@@ -39,6 +41,13 @@ modbus_mapping_t* make_memory(const std::vector<PointShape>& points) {
 }
 
 std::uint16_t number_at(ByteView bytes, std::size_t at) { return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]); }
+
+/// 6.21: MEI type 14, level 1 to 4, and something to tell.
+int refusal_of_identity(ByteView pdu, const std::map<std::uint8_t, std::string>& texts) {
+    if (texts.empty() || pdu.size() < 2 || pdu[1] != 14) return illegal_function;
+    if (pdu.size() != 4 || pdu[2] < 1 || pdu[2] > 4) return illegal_value;
+    return pdu[2] == 4 && !texts.contains(pdu[3]) ? illegal_address : none;
+}
 
 std::string place(const boost::asio::ip::tcp::endpoint& endpoint) {
     const bool six = endpoint.address().is_v6();
@@ -64,9 +73,14 @@ ModbusSimulator::ModbusSimulator(boost::asio::any_io_executor executor, std::vec
       modbus_(modbus_new_tcp("127.0.0.1", 502), &modbus_free),  // never listens: it is given our sockets
       acceptor_(executor_) {
     if (modbus_ == nullptr) throw std::bad_alloc();
-    for (const PointShape& point : points_)
+    for (const PointShape& point : points_) {
+        if (point.object) {
+            texts_.emplace(*point.object, "simulated");
+            continue;
+        }
         for (std::uint32_t address = point.extent.address; address < point.extent.end(); ++address)
             there_.emplace(point.extent.table, static_cast<std::uint16_t>(address));
+    }
 }
 
 ModbusSimulator::~ModbusSimulator() { stop(); }
@@ -142,6 +156,8 @@ void ModbusSimulator::read_rest(std::shared_ptr<Client> client, std::size_t size
 /// Exception::none: libmodbus may answer it, all of its addresses are there.
 int ModbusSimulator::refusal(ByteView pdu, Extent& asked) const {
     const std::uint8_t function = pdu[0];
+    if (function == 43) return refusal_of_identity(pdu, texts_);
+    if (function == 22 || function == 23) return refusal_of_registers(pdu, asked);
     if (!(function >= 1 && function <= 6) && function != 15 && function != 16) return illegal_function;
     static constexpr std::array<Table, 17> tables{{{},
                                                    Table::coil,
@@ -173,9 +189,48 @@ int ModbusSimulator::refusal(ByteView pdu, Extent& asked) const {
         const std::size_t bytes = function == 15 ? (number + 7U) / 8U : number * 2U;
         if (number < 1 || number > most || pdu.size() != 6 + bytes || pdu[5] != bytes) return illegal_value;
     }
+    return missing(asked);
+}
+
+int ModbusSimulator::missing(const Extent& asked) const {
     for (std::uint32_t address = asked.address; address < asked.end(); ++address)
         if (address > 65535 || !there_.contains({asked.table, static_cast<std::uint16_t>(address)})) return illegal_address;
     return none;
+}
+
+/// Functions 22 (mask write) and 23 (write and read).
+int ModbusSimulator::refusal_of_registers(ByteView pdu, Extent& asked) const {
+    const bool mask = pdu[0] == 22;
+    if (mask ? pdu.size() != 7 : pdu.size() < 12) return illegal_value;
+    asked = {Table::holding, number_at(pdu, 1), mask ? std::uint16_t{1} : number_at(pdu, 3)};
+    if (mask) return missing(asked);
+    const Extent written{Table::holding, number_at(pdu, 5), number_at(pdu, 7)};
+    if (asked.count < 1 || asked.count > most_read_registers || written.count < 1 ||
+        written.count > most_written_and_read_registers || pdu[9] != written.count * 2U || pdu.size() != 10U + pdu[9])
+        return illegal_value;
+    const int unwritable = missing(written);
+    return unwritable != none ? unwritable : missing(asked);
+}
+
+/// 43/14: all texts of the level in one answer, which has room for them.
+bool ModbusSimulator::tell_identity(Client& client, ByteView pdu) {
+    constexpr std::size_t most_text = 30;
+    const std::uint8_t last = pdu[2] == 1 ? 2 : 6;
+    Bytes body{43, 14, pdu[2], 0x82, 0, 0, 0};
+    for (const auto& [number, text] : texts_) {
+        if (pdu[2] == 4 ? number != pdu[3] : number < pdu[3] || number > last) continue;
+        const auto shown = std::string_view(text).substr(0, most_text);
+        body.push_back(number);
+        body.push_back(static_cast<std::uint8_t>(shown.size()));
+        body.insert(body.end(), shown.begin(), shown.end());
+        ++body[6];
+    }
+    Bytes adu(client.frame.begin(), client.frame.begin() + tcp_header_size);
+    adu[4] = 0;
+    adu[5] = static_cast<std::uint8_t>(body.size() + 1);
+    adu.insert(adu.end(), body.begin(), body.end());
+    boost::system::error_code error;
+    return client.socket.send(boost::asio::buffer(adu), 0, error) == adu.size() && !error;
 }
 
 bool ModbusSimulator::answer(Client& client, std::size_t size) {
@@ -184,6 +239,7 @@ bool ModbusSimulator::answer(Client& client, std::size_t size) {
     Extent asked;
     const int refused = unit == unit_ ? refusal(body, asked) : no_such_unit;
     if (log_) log_(told(unit, body, asked, refused));
+    if (refused == none && body[0] == 43) return tell_identity(client, body);
     modbus_set_socket(modbus_.get(), client.socket.native_handle());
     const int sent = refused == none
                          ? modbus_reply(modbus_.get(), client.frame.data(), static_cast<int>(size), memory_.get())
@@ -195,6 +251,9 @@ bool ModbusSimulator::answer(Client& client, std::size_t size) {
 std::string ModbusSimulator::told(std::uint8_t unit, ByteView pdu, const Extent& asked, int refused) const {
     if (refused == no_such_unit) return fmt::format("unit {}  refused: only unit {} is here", unit, unit_);
     if (refused == illegal_function) return fmt::format("unit {}  refused: function {}", unit, pdu[0]);
+    if (refused == none && pdu[0] > 16) return fmt::format("unit {}  {}", unit, request_text(pdu));
+    if (refused != none && pdu[0] > 16)
+        return fmt::format("unit {}  {}  refused: exception {}", unit, request_text(pdu), refused);
     std::string line = fmt::format("unit {}  {} {}", unit, pdu[0] <= 4 ? "read" : "write",
                                    range_text(asked.table, asked.address, asked.count));
     if (refused != none)
@@ -237,6 +296,12 @@ void ModbusSimulator::store(const Extent& extent, std::uint16_t offset, std::uin
 Result<void> ModbusSimulator::set(PointIndex index, Scalar value) {
     if (index >= points_.size()) return fail(Errc::not_found, "no such point");
     const PointShape& point = points_[index];
+    if (point.object) {
+        const auto* text = std::get_if<std::string>(&value);
+        if (text == nullptr) return fail(Errc::bad_request, "what a device tells of itself is a text");
+        texts_[*point.object] = *text;
+        return {};
+    }
     if (is_bits(point.extent.table)) {
         const auto* on = std::get_if<bool>(&value);
         if (on == nullptr) return fail(Errc::bad_request, "a single bit takes true or false");
@@ -253,6 +318,7 @@ Result<void> ModbusSimulator::set(PointIndex index, Scalar value) {
 Result<Scalar> ModbusSimulator::get(PointIndex index) const {
     if (index >= points_.size()) return fail(Errc::not_found, "no such point");
     const PointShape& point = points_[index];
+    if (point.object) return Scalar(texts_.at(*point.object));
     if (is_bits(point.extent.table)) return Scalar(word(point.extent, 0) != 0);
     Bytes bytes;
     for (std::uint16_t i = 0; i < point.extent.count; ++i) {

@@ -70,7 +70,32 @@ constexpr std::optional<Table> table_of(std::uint8_t function) {
     }
 }
 
+std::string answer_text(ByteView pdu, const Request& asked) {
+    const std::uint8_t function = pdu[0];
+    if ((function & 0x80) != 0 && pdu.size() >= 2)
+        return fmt::format("exception {} to function {}: {}", pdu[1], function & 0x7F, meaning(pdu[1]));
+    const Verdict verdict = check_answer(asked, pdu);
+    if (!verdict.data)
+        return fmt::format("function {} {}: {}", function, base::to_hex(pdu.subspan(1)), verdict.data.error().message);
+    switch (asked.function) {
+        case Function::identify: {
+            const auto page = identity_page(*verdict.data);
+            return page ? objects(*page) : "identification";
+        }
+        case Function::report_server_id: return fmt::format("server id {}", base::to_hex(*verdict.data));
+        case Function::read_coils:
+        case Function::read_discrete: return fmt::format("{} ={}", asked.where(), bits(*verdict.data, asked.count));
+        case Function::read_holding:
+        case Function::read_input:
+        case Function::write_read: return fmt::format("{} ={}", asked.where(), words(*verdict.data));
+        default: return fmt::format("{} written", asked.where());
+    }
+}
+
+}  // namespace
+
 std::string request_text(ByteView pdu) {
+    if (pdu.empty()) return "nothing";
     const std::uint8_t function = pdu[0];
     if (function == 17) return "ask for server id";
     if (function == 43 && pdu.size() == 4)
@@ -99,30 +124,6 @@ std::string request_text(ByteView pdu) {
     }
     return fmt::format("function {} {}", function, base::to_hex(pdu.subspan(1)));
 }
-
-std::string answer_text(ByteView pdu, const Request& asked) {
-    const std::uint8_t function = pdu[0];
-    if ((function & 0x80) != 0 && pdu.size() >= 2)
-        return fmt::format("exception {} to function {}: {}", pdu[1], function & 0x7F, meaning(pdu[1]));
-    const Verdict verdict = check_answer(asked, pdu);
-    if (!verdict.data)
-        return fmt::format("function {} {}: {}", function, base::to_hex(pdu.subspan(1)), verdict.data.error().message);
-    switch (asked.function) {
-        case Function::identify: {
-            const auto page = identity_page(*verdict.data);
-            return page ? objects(*page) : "identification";
-        }
-        case Function::report_server_id: return fmt::format("server id {}", base::to_hex(*verdict.data));
-        case Function::read_coils:
-        case Function::read_discrete: return fmt::format("{} ={}", asked.where(), bits(*verdict.data, asked.count));
-        case Function::read_holding:
-        case Function::read_input:
-        case Function::write_read: return fmt::format("{} ={}", asked.where(), words(*verdict.data));
-        default: return fmt::format("{} written", asked.where());
-    }
-}
-
-}  // namespace
 
 std::string traffic_text(bool rtu, bool sent, ByteView adu, const Request& asked) {
     const std::size_t unit_at = rtu ? 0 : tcp_header_size - 1, tail = rtu ? 2 : 0;

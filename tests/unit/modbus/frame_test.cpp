@@ -29,6 +29,19 @@ TEST(Pdu, IsWhatTheProtocolsDescriptionShows) {
               "0f0013000a02cd01");
     EXPECT_EQ(to_hex(pdu({.function = Function::write_registers, .address = 1, .count = 2, .values = {0, 0x0A, 1, 2}})),
               "100001000204000a0102");
+    EXPECT_EQ(to_hex(pdu({.function = Function::report_server_id})), "11");
+    EXPECT_EQ(to_hex(pdu({.function = Function::mask_write, .address = 4, .values = {0, 0xF2, 0, 0x25}})), "16000400f20025");
+    EXPECT_EQ(to_hex(pdu({.function = Function::write_read,
+                          .address = 3,
+                          .count = 6,
+                          .values = {0, 0xFF, 0, 0xFF, 0, 0xFF},
+                          .write_address = 14})),
+              "1700030006000e00030600ff00ff00ff");
+    EXPECT_EQ(to_hex(pdu({.function = Function::identify, .address = 0, .count = 1})), "2b0e0100");
+}
+
+TEST(RtuFrame, HasItsCheckSumLowByteFirst) {
+    EXPECT_EQ(to_hex(rtu_adu({.unit = 1, .function = Function::read_holding, .address = 0, .count = 10})), "01030000000ac5cd");
 }
 
 TEST(TcpFrame, CarriesTransactionLengthAndUnit) {
@@ -46,7 +59,39 @@ std::string verdict(const Verdict& is) {
     return is.data ? to_hex(*is.data) : (is.belongs ? "" : "not the answer: ") + is.data.error().message;
 }
 
+Request identifying(std::uint16_t level, std::uint16_t object = 0) {
+    return {.unit = 7, .function = Function::identify, .address = object, .count = level};
+}
+
 const Case cases[] = {
+    {"a mask write", writing(Function::mask_write, 1, {0, 0xF2, 0, 0x25}), "16 0010 00F2 0025", ""},
+    {"a mask write of other bits", writing(Function::mask_write, 1, {0, 0xF2, 0, 0x25}), "16 0010 00F2 0024",
+     "not the answer: the answer confirms another write than was asked"},
+    {"a mask write cut short", writing(Function::mask_write, 1, {0, 0xF2, 0, 0x25}), "16 0010 00F2",
+     "not the answer: an answer to a write of 5 bytes, not 7"},
+    {"written and read", writing(Function::write_read, 1, {0, 7}), "17 02 0007", "0007"},
+    {"written and read too much", writing(Function::write_read, 1, {0, 7}), "17 04 0007 0008",
+     "not the answer: an answer of 4 data bytes, asked were 2"},
+    {"a server id", {.unit = 7, .function = Function::report_server_id}, "11 03 41 42 FF", "4142ff"},
+    {"a server id cut short",
+     {.unit = 7, .function = Function::report_server_id},
+     "11 03 41 42",
+     "not the answer: a server id of another length than it announces"},
+    {"an identification", identifying(1), "2B 0E 01 01 00 00 02 00 02 4163 01 01 39",
+     "0101000002000241630101"
+     "39"},
+    {"an identification that breaks off", identifying(1), "2B 0E 01 01 00 00 02 00 02 4163 01",
+     "not the answer: an identification that breaks off"},
+    {"an identification with a rest", identifying(1), "2B 0E 01 01 00 00 01 00 01 41 FF",
+     "not the answer: an identification with more bytes than objects"},
+    {"an identification of another level", identifying(2), "2B 0E 01 01 00 00 00",
+     "not the answer: an identification of level 1, asked was 2"},
+    {"an identification that cannot say whether it goes on", identifying(1), "2B 0E 01 01 01 00 00",
+     "not the answer: an identification that says neither that more follows nor that none does"},
+    {"another object", identifying(4, 2), "2B 0E 04 81 00 00 01 01 01 41",
+     "not the answer: another object of the identification than was asked"},
+    {"another MEI type", identifying(1), "2B 0D 01 01 00 00 00", "not the answer: no device identification"},
+    {"no identification", identifying(1), "AB 01", "the device says: this function is not there (exception 1)"},
     {"registers", reading(Function::read_holding, 2), "03 04 0001 0002", "00010002"},
     {"input registers", reading(Function::read_input, 1), "04 02 FFFE", "fffe"},
     {"coils", reading(Function::read_coils, 9), "01 02 CD 01", "cd01"},

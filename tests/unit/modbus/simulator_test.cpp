@@ -155,5 +155,56 @@ TEST(Plugin, IsLoadedByItsOneSymbolAndPlaysItsOwnDevices) {
     EXPECT_TRUE(simulator->start());
 }
 
+TEST(Simulator, TellsItsNameAndTakesMasksAndWritesThatAreReadBack) {
+    Stage model("modbus: tcp://192.0.2.1");
+    const auto bind = [](Stage& stage) {
+        const auto shape = stage.shape();
+        stage.point(shape, "{at: holding:20, bit: 3, write: {using: mask}}");
+        stage.point(shape, "{at: holding:21, write: {using: write_read}}");
+        stage.point(shape, "identify: vendor");
+        stage.point(shape, "identify: model");
+        return stage.device(shape, "unit: 1").value();
+    };
+    std::vector<std::string> log;
+    const auto simulator = descriptor().simulate(model.io.get_executor(), *model.adapter, bind(model), "127.0.0.1:0",
+                                                 [&](std::string line) { log.push_back(std::move(line)); });
+    Stage stage("{modbus: \"tcp://" + simulator->start().value() + "\"}");
+    const auto meter = bind(stage);
+    ASSERT_TRUE(simulator->set(2, std::string("Acme")));
+    stage.start();
+    // Both ends turn: the simulator's loop is another.
+    const auto turn = [&](auto ask) {
+        bool done = false;
+        ask([&] { done = true; });
+        return stage.turn_until([&] {
+            model.io.restart();
+            model.io.poll();
+            return done;
+        });
+    };
+    std::vector<std::string> values;
+    ASSERT_TRUE(turn([&](auto done) {
+        stage.adapter->read(meter, {2, 3, 0}, stage.timers.now() + std::chrono::seconds(4),
+                            [&, done](const Adapter::Values& got) {
+                                for (const auto& value : got) values.push_back(show(value));
+                                done();
+                            });
+    }));
+    EXPECT_EQ(values, (std::vector<std::string>{"\"Acme\"", "\"simulated\"", "0"}));
+    for (const PointIndex point : {PointIndex{0}, PointIndex{1}})
+        ASSERT_TRUE(turn([&](auto done) {
+            stage.adapter->write(meter, point, std::int64_t{1}, stage.timers.now() + std::chrono::seconds(4),
+                                 [done](const Result<void>& result) {
+                                     EXPECT_TRUE(result) << result.error().message;
+                                     done();
+                                 });
+        }));
+    EXPECT_EQ(show(simulator->get(0)), "8");
+    EXPECT_EQ(show(simulator->get(1)), "1");
+    EXPECT_EQ(log, (std::vector<std::string>{"unit 1  read holding 20", "unit 1  ask for identification, level 2 from object 0",
+                                             "unit 1  write holding 20: and FFF7 or 0008",
+                                             "unit 1  write holding 21 = 0001, read holding 21"}));
+}
+
 }  // namespace
 }  // namespace adapters::modbus
