@@ -140,14 +140,14 @@ public:
         }
     }
 
-    void execute(const std::string& key, std::vector<std::string>& sent) {
+    void execute(const std::string& key, const std::string& arguments, std::vector<std::string>& sent) {
         const auto path = Path::parse("/" + key);
         const Resource* resource = path ? find(*path) : nullptr;
         if (resource == nullptr) return add(fmt::format("{}: {}", key, unknown(key)));
         if (resource->source == Source::refused) return add(fmt::format("{}: no action of the profile does it (5.01)", key));
         if (resource->source == Source::reset_min_max) return;  // the gateway's own
         if (resource->source != Source::action) return add(fmt::format("{}: cannot be executed", key));
-        const auto steps = type_->actions[resource->number].bind("");
+        const auto steps = type_->actions[resource->number].bind(arguments);
         if (!steps) return add(fmt::format("{}: {}", key, steps.error().message));
         for (const auto& step : *steps)
             if (const auto* write = std::get_if<WriteStep>(&step)) send(key, write->index, write->value, sent);
@@ -263,7 +263,10 @@ void run(const Node& test, const Plan& plan, VectorResult& result) {
     if (const Node* expected = member(test, "expect")) device.expect(*expected);
     std::vector<std::string> sent;
     if (const Node* values = member(test, "write")) device.write(*values, sent);
-    if (const Node* action = member(test, "execute")) device.execute(action->written(), sent);
+    if (const Node* action = member(test, "execute")) {
+        const Node* arguments = member(test, "args");
+        device.execute(action->written(), arguments != nullptr ? arguments->written() : "", sent);
+    }
     if (const Node* expected = member(test, "sends")) device.compare(expected->items(), sent);
 }
 

@@ -106,6 +106,22 @@ TEST(Vectors, CompareWhatAnExecuteSends) {
               "3/0/4: no action of the profile does it (5.01)\nsends: expected \"pin 7 = 1\", and nothing more was sent\n");
 }
 
+TEST(Vectors, GiveAnExecuteItsArguments) {
+    constexpr auto pulse =
+        "points: {t: {pin: 1, to: 3303/0}}\n"
+        "actions: {pulse: {execute: 3303/0/5605, args: {0: {type: int, min: 1, max: 60}}, steps: [{write: {pin: 7, type: "
+        "uint16, value: "
+        "\"${arg.0}\"}}]}}\n"
+        "tests:\n  - {name: a, execute: 3303/0/5605, args: \"0='12'\", sends: [\"pin 7 = 12\"]}\n"
+        "  - {name: b, execute: 3303/0/5605, args: \"0='61'\", sends: []}\n  - {name: c, execute: 3303/0/5605, sends: []}\n";
+    OnBench profile(pulse);
+    const auto run = run_vectors(profile.root, profile.bench(), profile.diagnostics);
+    ASSERT_TRUE(run && run->results.size() == 3) << profile.diagnostics.str();
+    EXPECT_TRUE(run->results[0].passed()) << run->results[0].differences.front();
+    EXPECT_FALSE(run->results[1].passed()) << "over the limit";
+    EXPECT_FALSE(run->results[2].passed()) << "it must be given";
+}
+
 TEST(Vectors, AreThemselvesChecked) {
     EXPECT_EQ(verdict("  - {name: a, given: {\"pin:99\": 1}, expect: {3303/0/5700: null}}\n"),
               "y.yaml:22:23: no point is at pin:99; give a pin that a point reads\n");
