@@ -91,6 +91,7 @@ std::string operations(const Resource& resource) {
 }
 
 std::string when(const PointSpec& point) {
+    if (point.index == no_index) return "worked out";
     if (point.at_start) return "read at start";
     if (point.period.count() == 0) return point.readable ? "not polled" : "only written";
     return fmt::format("every {}", base::span_text(point.period));

@@ -78,6 +78,7 @@ private:
         enum class Mark : std::uint8_t { fresh, open, done } mark = Mark::fresh;
         Formula formula{};
         Type type = Type::unknown;  // of its value, as others see it
+        std::size_t links = 0;      // of the longest chain of points that it is made of
         std::string unit{};
     };
 
@@ -122,15 +123,22 @@ private:
                 circle += parts_.type.points[*at].name + " → ";
             return wrong(fmt::format("a circle: {}{}", circle, name), "let one of them stand on its own");
         }
-        if (states_[*number].mark == State::Mark::fresh && chain_.size() >= most_chain)
+        const auto too_long = [&] {
             return wrong(fmt::format("over {} points in a row that are made of each other", most_chain),
                          "put some of them into one expression");
+        };
+        // The first keeps our own recursion in bounds.
+        if (states_[*number].mark == State::Mark::fresh && chain_.size() >= most_chain) return too_long();
         const auto& draft = parts_.drafts[*number];
         if (!parts_.type.points[*number].readable)
             return wrong(fmt::format("point '{}' can only be written", name), "name a point that can be read");
         if (draft.sort == Sort::bytes && draft.node->find("calc") == nullptr)
             return wrong(fmt::format("point '{}' is bytes", name), "name a number, a text, or true or false");
         resolve(*number);
+        if (chain_.empty()) return *number;  // a write: nothing is made of it
+        auto& links = states_[chain_.back()].links;
+        links = std::max(links, states_[*number].links + 1);
+        if (links == most_chain) return too_long();  // told where it happens; what goes on from there is as wrong
         return *number;
     }
 

@@ -6,6 +6,7 @@
 #include "config/folder.hpp"
 #include "config/yaml_reader.hpp"
 #include "mapping/compile.hpp"
+#include "mapping/vectors.hpp"
 #include "tests/fakes/manual_timers.hpp"
 
 #include <gtest/gtest.h>
@@ -45,7 +46,7 @@ std::string verdict(const fs::path& site) {
         return config::exists(folder) ? config::read_folder(folder, name, what, diagnostics) : std::vector<base::Node>{};
     };
     sources.profiles = below("profiles", config::Below::folders);
-    for (auto& shipped : config::load_profiles("mapping/profiles", diagnostics)) sources.profiles.push_back(std::move(shipped));
+    if (sources.profiles.empty()) sources.profiles = config::load_profiles("mapping/profiles", diagnostics);
     sources.site = below("devices.d", config::Below::files);
     const auto gateway = config::read_yaml_file((site / "gateway.yaml").string(), "gateway.yaml", diagnostics);
     if (gateway) {
@@ -92,6 +93,26 @@ INSTANTIATE_TEST_SUITE_P(Folders, MappingCase, testing::ValuesIn(folders()), [](
         name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
     return name;
 });
+
+/// The format's own large example, with its tests.
+TEST(MappingCases, TheExampleMeterKeepsItsPromises) {
+    base::Diagnostics diagnostics;
+    boost::asio::io_context loop;
+    fakes::ManualTimers timers;
+    fakes::FixedRandom random;
+    const auto catalog = lwm2m::ObjectCatalog::builtin();
+    const auto profile =
+        config::read_yaml_file((cases / "good-em24/profiles/acme/em24.yaml").string(), "em24.yaml", diagnostics);
+    ASSERT_TRUE(profile);
+    const Bench bench{&catalog, [&](std::string_view, base::Fields& link) {
+                          return adapters::modbus::descriptor().create(loop.get_executor(), timers, random, link);
+                      }};
+    const auto run = run_vectors(*profile, bench, diagnostics);
+    ASSERT_TRUE(run) << diagnostics.str();
+    EXPECT_EQ(run->results.size(), 3U);
+    for (const auto& result : run->results)
+        for (const auto& difference : result.differences) ADD_FAILURE() << result.name << ": " << difference;
+}
 
 TEST(MappingCases, AreFound) { EXPECT_GE(folders().size(), 20U) << "run from the project's root"; }
 
