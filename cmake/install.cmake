@@ -3,7 +3,8 @@
 #   bin/lwm2m-gateway                            (gateway/CMakeLists.txt)
 #   lib/<triplet>/lwm2m-gateway/adapters/*.so     (gateway_plugin)
 #   share/lwm2m-gateway/{profiles,schema,objects,gateway.yaml}
-#   lib/systemd/system, lib/sysusers.d, lib/tmpfiles.d, share/man/man8, share/doc/lwm2m-gateway
+#   lib/systemd/system, lib/sysusers.d, lib/tmpfiles.d, share/man/man8, share/doc/lwm2m-gateway,
+#   share/bash-completion/completions
 set(share ${CMAKE_INSTALL_DATADIR}/lwm2m-gateway)
 
 install(DIRECTORY mapping/profiles DESTINATION ${share} FILES_MATCHING PATTERN "*.yaml")
@@ -14,6 +15,7 @@ foreach(folder schema objects)
 endforeach()
 install(FILES config/gateway.yaml DESTINATION ${share})
 install(FILES docs/lwm2m-gateway.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES docs/completions/lwm2m-gateway DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES systemd/lwm2m-gateway.sysusers DESTINATION lib/sysusers.d RENAME lwm2m-gateway.conf)
 install(FILES systemd/lwm2m-gateway.tmpfiles DESTINATION lib/tmpfiles.d RENAME lwm2m-gateway.conf)

@@ -234,7 +234,7 @@ void CommandLine::on_devices() {
     auto& written = words_->write;
     auto* write = add("write", "Writes a point as a server would: converted, within its limits, read back.",
                       "lwm2m-gateway write meter-hall/limit 16\n  lwm2m-gateway write meter-hall/offset -- -5");
-    write->add_option("DEVICE/POINT VALUE", written.words, "With --link and --at only the VALUE")->required()->expected(1, 2);
+    write->add_option("DEVICE/POINT VALUE", written.words, "With --link and --at only the VALUE")->required()->expected(-1);
     address(write, written.address);
     write->add_flag("--force", written.force, "With --link and --at: yes, past all profiles; what a profile forbids stays so");
     site(write, false);

@@ -2,11 +2,14 @@
 #include "gateway/asio_timers.hpp"
 #include "gateway/base/log.hpp"
 #include "gateway/cli/cli.hpp"
+#include "gateway/cli/output.hpp"
+#include "gateway/cli/running.hpp"
+#include "gateway/control/desk.hpp"
+#include "gateway/control/server.hpp"
 #include "lwm2m/coap/coap_transport.hpp"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <iostream>
@@ -25,18 +28,22 @@ void keep_memory_private() {
     prctl(PR_SET_DUMPABLE, 0);
 }
 
-/// What the site's prefixes must not do to those that were given before.
-void check_prefixes(const Site& site, const StateStore& state, base::Diagnostics& diagnostics) {
-    for (const auto& device : site.plan->devices) {
-        if (device.prefix.empty()) continue;
-        const auto owner = state.owner(device.prefix);
-        if (!owner.empty() && owner != device.id)
-            diagnostics.error(device.at,
-                              fmt::format("prefix '{}' was given to device '{}' before, and servers may still know it so",
-                                          device.prefix, owner),
-                              "choose another prefix, or leave it out");
+/// SIGHUP, again and again.
+class Hangups {
+public:
+    Hangups(boost::asio::io_context& loop, Running& running) : signals_(loop, SIGHUP), running_(running) { wait(); }
+
+private:
+    void wait() {
+        signals_.async_wait([this](const boost::system::error_code& error, int) {
+            if (error) return;
+            running_.reload({});  // the app tells in the log what came of it
+            wait();
+        });
     }
-}
+    boost::asio::signal_set signals_;
+    Running& running_;
+};
 
 }  // namespace
 
@@ -49,17 +56,13 @@ int run(const Options& options) {
 
     base::start_log(options.log_level.empty() ? spdlog::level::info : *base::parse_level(options.log_level));
     const auto registry = load_adapters(options.places);
-    base::Diagnostics diagnostics;
-    auto site = load_site(options.places, registry, loop, timers, random, diagnostics);
     auto state = StateStore::open(options.places.state);
-    if (site && state) check_prefixes(*site, *state, diagnostics);
+    if (!state) return complain("run", "--state: " + state.error().message, problem);
+    base::Diagnostics diagnostics;
+    auto site = load_site(options.places, registry, loop, timers, random, diagnostics, &*state);
     if (!site || !diagnostics.ok()) {
-        std::cerr << diagnostics.str() << fmt::format("{} mistakes; nothing was started\n", diagnostics.different());
-        return 1;
-    }
-    if (!state) {
-        std::cerr << "lwm2m-gateway: --state: " << state.error().message << "\n";
-        return 1;
+        std::cerr << diagnostics.str() << fmt::format("{}; nothing was started\n", count(diagnostics.different(), "mistake"));
+        return mistakes_in_files;
     }
     if (options.log_level.empty()) base::log().set_level(*base::parse_level(site->config.log_level));
     if (options.places.state.empty()) base::log().warn("no --state: the devices' prefixes will not be kept over a restart");
@@ -70,31 +73,46 @@ int run(const Options& options) {
 
     lwm2m::coap::CoapTransport transport(loop.get_executor(), timers, random);
     App app(std::move(*site), std::move(*state), transport, timers, random, options.version);
+    app.log_level_fixed = !options.log_level.empty();
+    app.load = [&](base::Diagnostics& told, const StateStore& kept, std::shared_ptr<const lwm2m::ObjectCatalog> catalog) {
+        return load_site(options.places, registry, loop, timers, random, told, &kept, std::move(catalog));
+    };
 #ifdef __GLIBC__
     malloc_trim(0);  // reading and compiling took more than running will
 #endif
+
+    Running running(app, timers, options.version, options.places.config);
+    control::Desk desk(running);
+    running.on_reloaded = [&desk] { desk.settled(); };
+    control::Server server(loop.get_executor(), timers, [&desk](std::shared_ptr<control::Call> call) { desk.handle(call); });
+    if (options.socket != "none") {
+        const auto path = options.socket.empty() ? control::default_socket() : options.socket;
+        if (const auto listening = server.listen(path); listening)
+            base::log().info("control socket: {}", path);
+        else  // the gateway's work needs none
+            base::log().warn("no control socket, so status, read and such verbs cannot ask: {}", listening.error().message);
+    }
 
     bool stopping = false, again = false;
     const auto stop = [&](const char* why) {
         if (stopping) return;
         stopping = true;
         base::log().info("stopping: {}", why);
+        server.close();
         app.stop([&loop] { loop.stop(); });
     };
     boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
     signals.async_wait([&](const boost::system::error_code& error, int number) {
         if (!error) stop(number == SIGTERM ? "SIGTERM" : "SIGINT");
     });
+    const Hangups hangups(loop, running);
     app.on_restart = [&] {
         again = true;
         stop("a server asked for a restart");
     };
-    if (const auto started = app.start(); !started) {
-        std::cerr << "lwm2m-gateway: " << started.error().message << "\n";
-        return 1;
-    }
+    if (const auto started = app.start(); !started) return complain("run", started.error().message, problem);
     loop.run();
-    return again ? restart_status : 0;
+    return again ? restart_status : well;
 }
 
 }  // namespace gateway::cli

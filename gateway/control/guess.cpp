@@ -62,7 +62,7 @@ Judged judge_integer(std::uint64_t bits, std::int64_t number, unsigned width, bo
     const int preferred = is_signed ? 0 : 1;
     if (width == 16) return {40 + preferred, "a number of one register"};
     const unsigned used = 64U - static_cast<unsigned>(__builtin_clzll(bits));
-    if (used <= width / 2) return {60 + preferred, "its upper half is zero"};
+    if (used <= width / 2) return {(width == 64 ? 78 : 68) + preferred, "its upper half is zero"};
     if (used <= width - 8) return {width == 64 ? 50 + preferred : 34 + preferred, "its uppermost byte is zero"};
     return {8 + preferred, "a very large number"};
 }
@@ -152,6 +152,15 @@ Guess look(Kind kind, std::string_view order, ByteView bytes) {
     return guess;
 }
 
+/// Of the order, among devices.
+int commonness(const Guess& guess) {
+    if (guess.type == "string" || guess.order.empty()) return 0;
+    if (guess.order == "AB" || guess.order == "ABCD" || guess.order == "ABCDEFGH") return 2;
+    if (guess.order == "CDAB" || guess.order == "GHEFCDAB") return -2;
+    if (guess.order == "BA") return -15;
+    return guess.order.starts_with("B") ? -8 : -10;
+}
+
 }  // namespace
 
 std::vector<Guess> guess(ByteView bytes) {
@@ -168,12 +177,11 @@ std::vector<Guess> guess(ByteView bytes) {
     each({Kind::uint64, Kind::int64, Kind::float64}, {"ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA"}, 8);
     each({Kind::bcd64}, {""}, 8);
     each({Kind::string}, {"AB", "BA"}, bytes.size());
-    // The first order of each type is what most devices have; and who asks for two registers has a reason.
+    // Who asks for two registers has a reason; and orders are not all as common.
     for (auto& one : all) {
         if (one.score <= unlikely) continue;
         if (one.registers * 2 == bytes.size() && one.type != "string") one.score += 6;
-        if (one.order == "AB" || one.order == "ABCD" || one.order == "ABCDEFGH") one.score += 2;
-        if ((one.order == "BA") && one.type != "string") one.score -= 15;
+        one.score += commonness(one);
         one.score = std::clamp(one.score, 0, 100);
     }
     const auto best =

@@ -1,4 +1,5 @@
 """The verbs: check, explain, simulate, run; the same refusal by check and run."""
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ def site(stage, gateway=None, devices=None):
 
 
 def refused(stage, *wanted, **files):
-    """`check` and `run` end with status 1 and the same lines, which hold `wanted`."""
+    """`check` ends with status 1 and `run` with 78 (the unit does not try again), with the same lines, which hold `wanted`."""
     arguments = site(stage, **files)
     status, out, err = run_verb("check", *arguments[:2], *arguments[4:])
     said = (out + err).strip()
@@ -25,7 +26,7 @@ def refused(stage, *wanted, **files):
     for part in wanted:
         check(re.search(part, said), f"/{part}/ is not in:\n{said}")
     status, out, err = run_verb("run", *arguments)
-    equal(status, 1, "exit status of run")
+    equal(status, 78, "exit status of run")
     mistakes = [line for line in said.splitlines() if re.match(r"[\w./-]+:\d+:\d+: ", line)]
     check(mistakes, f"no file:line:col in:\n{said}")
     for line in mistakes:
@@ -46,6 +47,31 @@ DEVICE = "format: 1\ndevices:\n  - {id: a, profile: test/plant@1, link: field, u
 def test_a_good_site_passes(stage):
     status, out, err = run_verb("check", *site(stage, GOOD, DEVICE)[:2])
     equal(status, 0, f"exit status, with\n{out}{err}")
+    check("1 server, 1 link, 1 device: no mistakes" in out, out)
+
+
+def test_check_and_explain_for_programs(stage):
+    arguments = site(stage, GOOD, DEVICE)[:2]
+    status, out, _ = run_verb("check", *arguments, "--json")
+    equal(status, 0)
+    said = json.loads(out)
+    check(said["ok"] and said["devices"] == 1 and said["links"][0]["name"] == "field", said)
+    status, out, _ = run_verb("explain", *arguments, "--json")
+    equal(status, 0)
+    device = json.loads(out)["devices"][0]
+    equal(device["id"], "a")
+    check(any(r["path"] == "/3303/0/5700" and r["point"] == "temperature" for r in device["resources"]), device)
+    check(any("holding" in r["request"] and r.get("every_ms") == 200 for r in device["requests"]), device)
+    stage.write("config/gateway.yaml", GOOD.replace("60s", "60"))
+    status, out, _ = run_verb("check", *arguments, "--json")
+    equal(status, 1)
+    said = json.loads(out)
+    check(not said["ok"] and any("gateway.yaml:4" in line for line in said["mistakes"]), said)
+
+
+def test_a_bus_that_cannot_carry_its_polls_is_refused(stage):
+    gateway = GOOD.replace('{modbus: "tcp://127.0.0.1:1502"}', '{modbus: "rtu:/dev/null", line: "1200 8E1"}')
+    refused(stage, r"\.yaml:\d+:\d+: .*%", gateway=gateway)
 
 
 def test_unknown_keys(stage):
@@ -101,7 +127,8 @@ def test_a_missing_folder_is_said(stage):
 def test_usage(stage):
     status, out, _ = run_verb("--help")
     equal(status, 0)
-    for verb in ("run", "check", "explain", "simulate"):
+    for verb in ("run", "check", "explain", "simulate", "status", "devices", "read", "write", "scan", "trace", "add", "profile", "discover",
+                 "reload", "completion"):
         check(re.search(rf"\b{verb}\b", out), f"--help does not tell of {verb}")
     status, out, _ = run_verb("--version")
     check(status == 0 and re.search(r"\d+\.\d+", out), out)

@@ -111,7 +111,9 @@ class Gateway(Process):
         binary = os.path.join(BUILD, "lwm2m-gateway")
         if not os.path.exists(binary):
             raise Skip(f"{binary} is not built")
-        clean = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY")}
+        clean = {k: v for k, v in os.environ.items() if k not in ("NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY")}
+        if arguments[0] == "run" and "--socket" not in arguments:  # the usual one is one for the whole machine
+            arguments = (*arguments, "--socket", "none")
         super().__init__("gateway", [binary, *map(str, arguments)], env={**clean, **(env or {})})
 
 
