@@ -141,6 +141,7 @@ private:
             return;
         }
         const Node* node = member(point.value, "unit");
+        if (unit.find("${") != std::string::npos) return;  // a parameter says which
         if (!is_senml_unit(unit)) {
             const auto like = senml_unit_like(unit);
             add(node->at(), "unit-unknown", fmt::format("'{}' is no SenML unit; servers may not know it", unit),
