@@ -25,14 +25,6 @@ void check_format(base::Fields& file) {
         file.error("format", fmt::format("format '{}' is not known", format->written()), "this version reads `format: 1`");
 }
 
-void refuse_later(base::Fields& fields, const std::vector<Later>& keys) {
-    for (const auto& [key, remedy] : keys)
-        if (fields.node().find(key) != nullptr) {
-            fields.known(key);
-            fields.error(key, fmt::format("'{}' is not available in this version", key), remedy);
-        }
-}
-
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates, std::string_view none) {
     if (candidates.empty()) return std::string(none);
     if (const auto near = base::nearest(word, candidates); !near.empty()) return fmt::format("did you mean '{}'?", near);

@@ -14,11 +14,6 @@ bool is_name(std::string_view text);
 bool check_name(const base::Node::Member& member, std::string_view what, base::Diagnostics&);
 /// `format: 1`, in every file.
 void check_format(base::Fields& file);
-/// Keys of the format that this version does not read: each that is there is refused by name, and not as unknown.
-struct Later {
-    std::string_view key, remedy;
-};
-void refuse_later(base::Fields&, const std::vector<Later>& keys);
 /// "did you mean 'x'?", or "there are a, b, c" (at most 12), or `none` when there is nothing to choose from.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates, std::string_view none);
 /// "devices.d/site.yaml:3:5", to point at another place in a message.
