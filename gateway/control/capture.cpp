@@ -1,5 +1,7 @@
 #include "gateway/control/capture.hpp"
 
+#include <algorithm>
+
 namespace gateway::control {
 
 namespace {
@@ -36,7 +38,8 @@ void put(std::string& out, std::size_t at, std::uint16_t number) {
 
 Capture::Kind Capture::kind_of(base::ByteView frame) {
     // Transaction, protocol 0, the number of bytes that follow.
-    const bool headed = frame.size() > 7 && frame[2] == 0 && frame[3] == 0 && (frame[4] << 8 | frame[5]) + 6U == frame.size();
+    const bool headed =
+        frame.size() > 7 && frame[2] == 0 && frame[3] == 0 && frame[4] * std::size_t{256} + frame[5] + 6 == frame.size();
     return headed ? Kind::tcp : Kind::serial;
 }
 
