@@ -138,6 +138,15 @@ void Intake::link_lost(DeviceIndex index, const std::string& why) {
     become(index, Presence::offline, why);
 }
 
+void Intake::hidden(DeviceIndex index, const std::string& why) {
+    hidden_.insert(index);
+    if (devices_.at(index).presence == Presence::online) become(index, Presence::late, why);
+}
+
+void Intake::seen_again(DeviceIndex index) {
+    if (hidden_.erase(index) > 0) devices_.at(index).heard = timers_.now();  // its silence begins anew
+}
+
 void Intake::rest(EndDevice& device) {
     const auto& health = device.info->type->health;
     device.backoff = device.backoff.count() == 0 ? health.retry_first : std::min(device.backoff * 2, health.retry_max);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 namespace gateway {
@@ -29,7 +30,10 @@ public:
     /// A write that the device accepted, in the register that the point is read from: shown until it is read again.
     void written(DeviceIndex, PointNumber, const adapters::Scalar& raw, base::WallTime at);
     /// Another device has this place from now on, or the same one begins anew.
-    void forget(DeviceIndex index) { workers_.erase(index); }
+    void forget(DeviceIndex index) {
+        workers_.erase(index);
+        hidden_.erase(index);
+    }
 
     /// The device answered, if only with a refusal.
     void heard(DeviceIndex);
@@ -37,6 +41,12 @@ public:
     void missed(DeviceIndex, const std::string& why);
     /// Its link went down: offline at once.
     void link_lost(DeviceIndex, const std::string& why);
+
+    /// What stands between it and us (a broker) went away: nobody knows whether the device is there. Late, if it was online;
+    /// its silence does not count until seen_again().
+    void hidden(DeviceIndex, const std::string& why);
+    void seen_again(DeviceIndex);
+    bool is_hidden(DeviceIndex index) const { return hidden_.contains(index); }
 
     /// What a server is told of a stored quality, given the device's presence (6042).
     static mapping::Quality told(const Stored&, Presence);
@@ -67,6 +77,7 @@ private:
     ValueStore& store_;
     base::Timers& timers_;
     base::Random& random_;
+    std::set<DeviceIndex> hidden_;
     base::Once strange_;
     std::unordered_map<DeviceIndex, Worker> workers_;
     mapping::Evaluator::Outcomes outcomes_;  // kept for its memory
