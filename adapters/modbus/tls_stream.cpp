@@ -39,7 +39,7 @@ constexpr Flag flags[] = {
 
 const char* alert_text(std::uint8_t alert) {
     switch (alert) {
-        case 40: return "handshake failure; it may miss a certificate of ours";
+        case 40: return "nothing that both can do, or a certificate of ours is missing";
         case 42: return "our certificate is bad";
         case 43: return "our certificate is of a kind that it does not take";
         case 44: return "our certificate was revoked";
@@ -80,6 +80,9 @@ int TlsStream::send_some(void* self, const unsigned char* bytes, std::size_t cou
     const auto sent = stream.tcp_.write_some({bytes, count});
     if (!sent) {
         stream.broken_ = sent.error().message;
+        // Who closes because of something that we sent has said why before: it lies here unread.
+        std::array<std::uint8_t, 7> record{};
+        if (const auto got = stream.tcp_.read(record); got && *got == record.size()) stream.last_ = record;
         return MBEDTLS_ERR_SSL_CONN_EOF;
     }
     return *sent == 0 ? MBEDTLS_ERR_SSL_WANT_WRITE : static_cast<int>(*sent);
@@ -140,11 +143,10 @@ std::string TlsStream::why_refused(int code) const {
         if (what.empty()) what = fmt::format("its certificate is not good enough (flags {:#x})", result);
         return fmt::format("the device is not trusted: {} (Mbed TLS: {})", what, tls_error(code));
     }
-    if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
-        const bool in_clear = last_[0] == record_alert && last_[4] == 2 && last_[5] == alert_fatal;
-        return fmt::format("the device refuses us: {} (Mbed TLS: {}{})", alert_text(in_clear ? last_[6] : std::uint8_t{0}),
-                           tls_error(code), in_clear ? fmt::format(", alert {}", last_[6]) : "");
-    }
+    const bool alert = last_[0] == record_alert && last_[4] == 2 && last_[5] == alert_fatal;
+    if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE || (alert && !broken_.empty()))
+        return fmt::format("the device refuses us: {} (Mbed TLS: {}{})", alert_text(alert ? last_[6] : std::uint8_t{0}),
+                           tls_error(MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE), alert ? fmt::format(", alert {}", last_[6]) : "");
     if (!broken_.empty()) return fmt::format("{} in the TLS handshake", broken_);
     return fmt::format("the TLS handshake failed: {}", tls_error(code));
 }
