@@ -254,6 +254,9 @@ void ModbusAdapter::start(Sink& sink) {
 void ModbusAdapter::stop(std::function<void()> stopped) {
     discovery_.stop();
     queue_.stop();
+    queue_.later([this] {
+        if (scanner_) scanner_->abort({Errc::offline, "the link is being closed"});
+    });
     bus_->stop(std::move(stopped));
 }
 

@@ -146,25 +146,25 @@ void ModbusAdapter::read_raw(DeviceId id, PointIndex index, Instant deadline, Fe
         request.count = point.extent.count;
     }
     const std::string what = fmt::format("unit {} {}", request.unit, request.where());
-    queue_.add(Urgency::read,
-               std::make_unique<OneRequest>(
-                   std::move(request), deadline, [&point, what, done](const Result<Bytes>& result, microseconds) {
-                       if (!result) return done(tl::unexpected(base::in(what, result.error())));
-                       Raw raw{*result, what, std::nullopt, taken_as(point)};
-                       if (point.object) {
-                           const auto page = identity_page(*result);
-                           raw.bytes.clear();
-                           if (page && !page->objects.empty()) {
-                               const auto text = page->objects[0].second;
-                               raw.bytes.assign(text.begin(), text.end());
-                               if (base::is_utf8(trimmed(text))) raw.value = trimmed(text);
-                           }
-                       } else if (auto value = value_of(
-                                      point, {point.extent.table, point.extent.address, point.extent.count, {}}, *result)) {
-                           raw.value = std::move(*value);
-                       }
-                       done(std::move(raw));
-                   }));
+    auto job = std::make_unique<
+        OneRequest>(std::move(request), deadline, [&point, what, done](const Result<Bytes>& result, microseconds) {
+        if (!result) return done(tl::unexpected(base::in(what, result.error())));
+        Raw raw{*result, what, std::nullopt, taken_as(point)};
+        if (point.object) {
+            const auto page = identity_page(*result);
+            raw.bytes.clear();
+            if (page && !page->objects.empty()) {
+                const auto text = page->objects[0].second;
+                raw.bytes.assign(text.begin(), text.end());
+                if (base::is_utf8(trimmed(text))) raw.value = trimmed(text);
+            }
+        } else if (auto value = value_of(point, {point.extent.table, point.extent.address, point.extent.count, {}}, *result)) {
+            raw.value = std::move(*value);
+        }
+        done(std::move(raw));
+    });
+    job->insists = true;
+    queue_.add(Urgency::read, std::move(job));
 }
 
 void ModbusAdapter::fetch(const Words& given, Instant deadline, Fetched done) {
@@ -182,11 +182,12 @@ void ModbusAdapter::fetch(const Words& given, Instant deadline, Fetched done) {
                     .address = address->place.address,
                     .count = static_cast<std::uint16_t>(*count)};
     const std::string what = fmt::format("unit {} {}", request.unit, request.where());
-    queue_.add(Urgency::read,
-               std::make_unique<OneRequest>(std::move(request), deadline, [what, done](Result<Bytes> result, microseconds) {
-                   if (!result) return done(tl::unexpected(base::in(what, result.error())));
-                   done(Raw{std::move(*result), what});
-               }));
+    auto job = std::make_unique<OneRequest>(std::move(request), deadline, [what, done](Result<Bytes> result, microseconds) {
+        if (!result) return done(tl::unexpected(base::in(what, result.error())));
+        done(Raw{std::move(*result), what});
+    });
+    job->insists = true;
+    queue_.add(Urgency::read, std::move(job));
 }
 
 void ModbusAdapter::put(const Words& given, Instant deadline, std::function<void(Result<void>)> done) {
@@ -265,10 +266,10 @@ void ModbusAdapter::scan(const Words& options, double share, std::function<void(
     discovery_.yield();
     scanner_ = std::make_unique<Scanner>(queue_, timers_, std::move(plan), std::move(found), std::move(progress),
                                          [this, done = std::move(done)](Result<void> result) {
-                                             queue_.later([this, done, result = std::move(result)] {
-                                                 scanner_.reset();
-                                                 done(result);
-                                             });
+                                             // Still in its own call: it goes when that is over.
+                                             queue_.later([over = std::shared_ptr<Scanner>(std::move(scanner_))] {});
+                                             discovery_.resume();
+                                             done(std::move(result));
                                          });
     scanner_->start();
 }

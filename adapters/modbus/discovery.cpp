@@ -130,15 +130,21 @@ void Discovery::stop() {
 }
 
 void Discovery::yield() {
+    yielding_ = true;
+    alarm_.cancel();
     if (!scanner_) return;
     scanner_.reset();
-    rules_[looking_].next = timers_.now() + after_yield;
+    rules_[looking_].next = timers_.now();
+}
+
+void Discovery::resume() {
+    yielding_ = false;
     for (auto& planned : rules_) planned.next = std::max(planned.next, timers_.now() + after_yield);
     plan();
 }
 
 void Discovery::plan() {
-    if (rules_.empty() || sink_ == nullptr || scanner_) return;
+    if (rules_.empty() || sink_ == nullptr || scanner_ || yielding_) return;
     const auto soonest =
         std::min_element(rules_.begin(), rules_.end(), [](const auto& a, const auto& b) { return a.next < b.next; });
     alarm_.set(soonest->next, [this, rule = static_cast<std::size_t>(soonest - rules_.begin())] { look(rule); });

@@ -37,8 +37,9 @@ public:
     }
     void start(Sink&, Known known, base::Milliseconds timeout);
     void stop();
-    /// A scan by hand goes before; what was begun is begun anew a minute later.
+    /// A scan by hand goes before: what was begun is begun anew after resume(), a minute later.
     void yield();
+    void resume();
 
 private:
     struct Planned {
@@ -57,6 +58,7 @@ private:
     base::Milliseconds timeout_{};
     std::unique_ptr<Scanner> scanner_;
     std::size_t looking_ = 0;  // whose it is
+    bool yielding_ = false;
 };
 
 }  // namespace adapters::modbus

@@ -156,7 +156,7 @@ bool RequestQueue::others_answer(std::uint8_t unit) const {
 /// A read of a silent unit that would cost the others more than their part.
 bool RequestQueue::put_off(const Job& job) {
     Unit& unit = units_[job.unit];
-    if (unit.misses < silent_after || !others_answer(job.unit)) return false;
+    if (job.insists || unit.misses < silent_after || !others_answer(job.unit)) return false;
     const Instant now = timers_.now();
     if (now < unit.ready) return true;
     if (now >= silent_ready_) return false;
@@ -196,7 +196,7 @@ Milliseconds RequestQueue::patience(const Job& job, Urgency urgency) {
     if (job.timeout) return *job.timeout;
     Unit& unit = units_[job.unit];
     const Milliseconds whole = unit.manners.timeout.value_or(settings_.timeout);
-    if (urgency != Urgency::read || unit.misses < silent_after || !others_answer(job.unit)) return whole;
+    if (urgency != Urgency::read || job.insists || unit.misses < silent_after || !others_answer(job.unit)) return whole;
     unit.put_off.reset();
     if (++unit.probes % whole_probe == 0) return whole;
     microseconds usual{0};

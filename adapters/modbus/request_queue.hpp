@@ -33,6 +33,7 @@ public:
     const std::uint8_t unit;
     const Instant deadline;
     std::optional<base::Milliseconds> timeout{};  ///< instead of the unit's
+    bool insists = false;                         ///< somebody looks: never put off, waited for in full
     std::optional<SerialLine> line{};             ///< instead of the link's, for a scan
     std::chrono::microseconds spent{};            ///< of the link's time, so far
 

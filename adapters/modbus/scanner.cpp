@@ -63,6 +63,17 @@ void Scanner::start() {
     pause_.set(timers_.now(), [this] { next_unit(); });
 }
 
+void Scanner::cancel() {
+    cancelled_ = true;
+    if (pause_.is_set()) pause_.set(timers_.now(), [this] { finish({}); });
+}
+
+void Scanner::abort(const base::Error& error) {
+    alive_.reset();
+    pause_.cancel();
+    finish(tl::unexpected(error));
+}
+
 void Scanner::finish(Result<void> result) {
     const auto done = std::move(done_);  // may end this object
     if (done) done(std::move(result));

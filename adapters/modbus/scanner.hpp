@@ -33,7 +33,9 @@ public:
 
     void start();
     /// `done` comes after the question under way.
-    void cancel() { cancelled_ = true; }
+    void cancel();
+    /// `done` comes now, with this error.
+    void abort(const base::Error&);
 
 private:
     enum class Step : std::uint8_t { holding, input, identification, server_id, identity, id, serial };

@@ -226,6 +226,46 @@ TEST_F(Scan, EndsSoonWhenCancelledAndRunsOnceAtATime) {
     EXPECT_EQ(scan({{"units", "3"}, {"identify", "no"}}), "unit 3 (answers holding 0)\n");
 }
 
+TEST_F(Scan, EndsSoonAlsoWhileTheOthersHaveTheirShareAndWithItsLink) {
+    stage.start();
+    std::vector<std::string> ends;
+    const auto begin = [&] {
+        stage.adapter->scan(
+            {}, 0.001, [](const Found&) {}, nullptr,
+            [&](const Result<void>& result) { ends.push_back(result ? "done" : result.error().message); });
+        stage.run(1s);  // the first question took 200 ms, the second waits for 200 s
+    };
+    begin();
+    stage.adapter->cancel_scan();
+    stage.run(5ms);
+    EXPECT_EQ(ends, std::vector<std::string>{"done"});
+    begin();
+    stage.adapter->stop([&] { ends.emplace_back("stopped"); });
+    stage.run(5ms);
+    EXPECT_EQ(ends, (std::vector<std::string>{"done", "the link is being closed", "stopped"}));
+}
+
+TEST_F(Scan, ByHandGoesBeforeTheRules) {
+    stage.rule("{units: 1-12, share: 1%}");
+    stage.start();
+    stage.run(12s);  // the rule looks
+    const auto before = stage.line->asked.size();
+    EXPECT_GT(before, 0U);
+    scan({{"units", "100-120"}});
+    for (std::size_t i = before; i < stage.line->asked.size(); ++i) EXPECT_GE(stage.line->asked[i].request.unit, 100);
+    ASSERT_TRUE(stage.run_until([&] { return stage.finds.size() == 4; }, 2000s)) << "and the rule looks again";
+}
+
+TEST_F(ByHand, ASilentUnitIsAskedEachTime) {
+    stage.line->units[7].dead = true;
+    const auto other = stage.device(shape, "unit: 8", "other").value();
+    stage.line->units[8].holding(1, {0, 0});
+    stage.read(other, {power});
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(fetch({{"unit", "7"}, {"at", "holding:0"}}), "unit 7 holding 0: no answer within 200ms");
+    EXPECT_EQ(stage.line->asked.size(), 6U);
+}
+
 TEST_F(Scan, WrongOptionsAreTold) {
     stage.start();
     EXPECT_EQ(scan({{"units", "0-5"}}), "units cannot be '0-5'; write numbers from 1 to 247: 1-32, or 1,5,7-9");
