@@ -256,6 +256,9 @@ void Client::Impl::left() {
 Client::Client(Transport& transport, ObjectTree& tree, base::Timers& timers, base::Random& random, ClientConfig config)
     : impl_(std::make_unique<Impl>(*this, transport, tree, timers, random, std::move(config))) {
     transport.set_handler(*this);
+    impl_->observer.on_wanted = [this](const Target& at) {
+        if (on_wanted) on_wanted(at);
+    };
 }
 
 Client::~Client() = default;
@@ -410,7 +413,29 @@ std::string Client::status() const {
     return text;
 }
 
+Client::Report Client::report(ServerId id) const {
+    const auto* server = impl_->find(id);
+    if (server == nullptr) return {};
+    const Registration& r = server->registration;
+    const auto from_now = [&](base::Instant when) -> std::optional<std::chrono::seconds> {
+        if (when == base::Instant::max()) return std::nullopt;
+        return std::max(std::chrono::ceil<std::chrono::seconds>(when - impl_->timers.now()), std::chrono::seconds(0));
+    };
+    Report report{r.state(), {}, r.minor(), {}, {}, base::printable(r.trouble())};
+    if (r.state() == RegistrationState::registered) {
+        report.location = joined(r.location());
+        report.lifetime_left = from_now(r.expiry());
+    } else {
+        report.retry_in = from_now(r.retry_at());
+    }
+    return report;
+}
+
 std::size_t Client::observations() const { return impl_->observer.size(); }
+
+std::optional<std::chrono::seconds> Client::wanted_every(const Target& resource) const {
+    return impl_->observer.wanted_every(resource);
+}
 
 void Client::on_request(ServerId id, Request request, Reply reply) {
     auto* server = impl_->find(id);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -88,8 +89,22 @@ public:
     RegistrationState state(ServerId) const;
     /// One line for STATUS= and the log: "main: registered as /rd/5a3f, lwm2m 1.2".
     std::string status() const;
+    /// One server, for `status`.
+    struct Report {
+        RegistrationState state = RegistrationState::away;
+        std::string location;                               ///< "/rd/5a3f"; while it is registered
+        int minor = 2;                                      ///< LwM2M 1.minor
+        std::optional<std::chrono::seconds> lifetime_left;  ///< while it is registered; nothing: for ever
+        std::optional<std::chrono::seconds> retry_in;       ///< while it is away
+        std::string trouble;                                ///< the last one: "no answer", "4.03"
+    };
+    Report report(ServerId) const;
     std::function<void(ServerId, RegistrationState)> on_state;
     std::size_t observations() const;
+    /// How often somebody wants this resource looked at, by the epmax of the observations that it falls under. `on_wanted`:
+    /// it may be otherwise now, for what is at or below a node. Whoever samples may follow it, or not.
+    std::optional<std::chrono::seconds> wanted_every(const Target& resource) const;
+    std::function<void(const Target&)> on_wanted;
 
     void on_request(ServerId, Request, Reply) override;
     void on_lost(ServerId, ObservationId, Lost) override;

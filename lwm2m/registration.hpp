@@ -83,6 +83,8 @@ public:
     /// Why it is not registered: "no answer", "4.03".
     const std::string& trouble() const { return trouble_; }
     base::Instant retry_at() const { return retry_at_; }
+    /// When the server forgets us if it hears nothing more; Instant::max() for never.
+    base::Instant expiry() const;
     bool started() const { return started_; }
     bool ever_registered() const { return ever_registered_; }
     /// It is there, or has failed for long enough that others need not wait for it.
@@ -101,7 +103,6 @@ private:
     void failed(std::string why, std::optional<std::uint32_t> max_age, base::Instant now);
     void again(base::Instant at);
     base::Milliseconds pause(unsigned attempt);
-    base::Instant expiry() const;
 
     Settings settings_;
     base::Random& random_;

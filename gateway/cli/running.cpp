@@ -21,15 +21,6 @@ std::size_t resident_kb() {
     return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) / 1024;
 }
 
-/// What the client's line says of one server: "registered as /rd/5a3f, lwm2m 1.2".
-std::string of_server(const std::string& line, const std::string& name) {
-    const auto all = "; " + line;
-    const auto from = all.find("; " + name + ": ");
-    if (from == std::string::npos) return {};
-    const auto begin = from + name.size() + 4;
-    return all.substr(begin, all.find("; ", begin) - begin);
-}
-
 Json json_of(const ReloadReport& report) {
     return Json{{"text", report.str()},
                 {"added", report.added},
@@ -68,13 +59,22 @@ Json Running::facts() const {
                {"memory_kb", resident_kb()},
                {"observations", app_.client().observations()}};
     Json servers = Json::array();
-    for (const auto& server : app_.site().config.servers)
-        servers.push_back(Json{{"name", server.name},
-                               {"short_id", server.short_id},
-                               {"uri", server.uri},
-                               {"state", lwm2m::name(app_.client().state(server.short_id))},
-                               {"registration", of_server(app_.client().status(), server.name)},
-                               {"lifetime_s", app_.client().lifetime(server.short_id).count()}});
+    for (const auto& server : app_.site().config.servers) {
+        const auto report = app_.client().report(server.short_id);
+        Json line{{"name", server.name},
+                  {"short_id", server.short_id},
+                  {"uri", server.uri},
+                  {"state", lwm2m::name(report.state)},
+                  {"lifetime_s", app_.client().lifetime(server.short_id).count()}};
+        if (!report.location.empty()) {
+            line["location"] = report.location;
+            line["lwm2m"] = fmt::format("1.{}", report.minor);
+        }
+        if (report.lifetime_left) line["lifetime_left_s"] = report.lifetime_left->count();
+        if (report.retry_in) line["retry_in_s"] = report.retry_in->count();
+        if (!report.trouble.empty()) line["last_error"] = report.trouble;
+        servers.push_back(std::move(line));
+    }
     facts["servers"] = std::move(servers);
     return facts;
 }

@@ -20,10 +20,13 @@ void print_status(const Json& status) {
                              status.value("memory_kb", 0));
     std::vector<std::vector<std::string>> rows;
     for (const auto& server : status.value("servers", Json::array())) {
-        auto more = text_of(server, "registration");
-        if (server.contains("expires_s"))
-            more += fmt::format(", lifetime left {}", span(server["expires_s"].get<std::int64_t>() * 1000));
-        if (server.contains("last_error")) more += ", " + text_of(server, "last_error");
+        std::string more = text_of(server, "location");
+        if (!more.empty()) more += ", LwM2M " + text_of(server, "lwm2m");
+        const auto add = [&more](const std::string& text) { more += (more.empty() ? "" : ", ") + text; };
+        if (server.contains("lifetime_left_s"))
+            add("lifetime left " + span(server["lifetime_left_s"].get<std::int64_t>() * 1000));
+        if (server.contains("last_error")) add("last error: " + text_of(server, "last_error"));
+        if (server.contains("retry_in_s")) add("next try in " + span(server["retry_in_s"].get<std::int64_t>() * 1000));
         rows.push_back({text_of(server, "name"), text_of(server, "state"), text_of(server, "uri"), more});
     }
     std::cout << "\nservers\n" << table(rows, "  ");

@@ -62,13 +62,26 @@ def test_status_tells_links_servers_and_devices(stage):
     site = Site(stage).start()
     said = site.say("status", "--json")
     equal(said["endpoint"], "test-gateway")
-    equal(said["servers"][0]["name"], "main")
+    server = said["servers"][0]
+    equal((server["name"], server["state"] in ("away", "registering")), ("main", True))
+    check("retry_in_s" in server, server)
     equal(said["links"][0]["state"], "up")
     equal(said["devices"]["online"], 1)
     check(said["memory_kb"] > 1000 and said["uptime_s"] >= 0, said)
     out, _ = site.verb("status")
     for part in ("test-gateway", "field", "up", "devices: 1, 1 online"):
         check(part in out, f"{part} is not in:\n{out}")
+
+
+def test_status_tells_of_a_registration(stage):
+    site = Site(stage)
+    peer = stage.peer()
+    site.uri = peer.uri
+    site.write_site()
+    site.start()
+    server = until("it is registered", lambda: next((s for s in site.say("status", "--json")["servers"] if s["state"] == "registered"), None), 10)
+    check(0 < server["lifetime_left_s"] <= 90 and server["location"].startswith("/"), server)
+    check("lifetime left" in site.verb("status")[0], "the lifetime is not told")
 
 
 def test_status_tells_why_a_link_is_down(stage):
