@@ -103,8 +103,9 @@ void SerialPort::close() {
 /// USB adapters hold bytes back for up to 16 ms, in the hope of more.
 void SerialPort::set_low_latency() {
     serial_struct settings{};
-    if (ioctl_(fd_, TIOCGSERIAL, &settings) != 0 || (settings.flags & ASYNC_LOW_LATENCY) != 0) return;
-    settings.flags |= ASYNC_LOW_LATENCY;
+    constexpr int low_latency = static_cast<int>(ASYNC_LOW_LATENCY);
+    if (ioctl_(fd_, TIOCGSERIAL, &settings) != 0 || (settings.flags & low_latency) != 0) return;
+    settings.flags |= low_latency;
     (void)ioctl_(fd_, TIOCSSERIAL, &settings);
 }
 

@@ -50,7 +50,7 @@ struct Adapter485 {
             case TIOCSSERIAL: {
                 serial_struct settings{};
                 std::memcpy(&settings, argument, sizeof settings);
-                low_latency = (settings.flags & ASYNC_LOW_LATENCY) != 0;
+                low_latency = (settings.flags & static_cast<int>(ASYNC_LOW_LATENCY)) != 0;
                 return 0;
             }
             default: return ::ioctl(fd, request, argument);
