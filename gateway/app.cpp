@@ -41,7 +41,8 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
       restart_(timers),
       status_(timers),
       saving_(timers),
-      joining_(timers) {
+      joining_(timers),
+      following_(timers) {
     give_prefixes();
     auto config = client_config(site_.config);
     config.prefixes = [this] {
@@ -74,12 +75,16 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
 
 void App::wire() {
     intake_.on_value = [this](DeviceIndex device, PointNumber point, Intake::News news) { tell_value(device, point, news); };
-    intake_.on_presence = [this](DeviceIndex device, Presence) { tell_presence(device); };
+    intake_.on_presence = [this](DeviceIndex device, Presence before) {
+        if (before == Presence::offline) health_.back(device);
+        tell_presence(device);
+    };
     tree_.on_changed = [this](DeviceIndex device, std::uint16_t resource) { tell_resource(devices_.at(device), resource); };
     tree_.on_own_changed = [this](const lwm2m::Path& path, const lwm2m::Value& value) {
         client_->changed({"", path}, value, timers_.wall());
     };
     client_->on_state = [this](lwm2m::ServerId, lwm2m::RegistrationState) { show_status(); };
+    client_->on_wanted = [this](const lwm2m::Target& at) { wanted(at); };
     links_.recall = [this](const std::string& link) { return state_.learned(link); };
     links_.on_remember = [this](const std::string& link, std::string key, std::string value) {
         if (!state_.learn(link, key, std::move(value)))
@@ -153,6 +158,35 @@ void App::decided() {
                 base::log().error("discovered devices do not join, the files have mistakes:\n{}", report.error().message);
         });
     });
+}
+
+void App::wanted(const lwm2m::Target& at) {
+    if (at.prefix.empty() || stopping_ || devices_.by_prefix(at.prefix) == EndDevices::none) return;
+    wishes_.insert(at.prefix);
+    // A server that observes a site does so in one go.
+    if (!following_.is_set()) following_.set(timers_.now() + base::Milliseconds(200), [this] { follow_wishes(); });
+}
+
+/// A server says by epmax how old a value may be that it is told of; points that are polled more slowly are hastened.
+void App::follow_wishes() {
+    for (const auto& prefix : std::exchange(wishes_, {})) {
+        const DeviceIndex index = devices_.by_prefix(prefix);
+        if (index == EndDevices::none) continue;
+        const TypeInfo& info = *devices_.at(index).info;
+        std::vector<std::optional<base::Milliseconds>> wish(info.groups.size());
+        for (const auto& resource : info.type->resources) {
+            if (resource.source != mapping::Source::point) continue;
+            const auto every = client_->wanted_every({prefix, resource.path});
+            if (!every) continue;
+            const auto take = [&](PointNumber point) {
+                if (const auto group = info.group_of[point]; group != no_slot)
+                    wish[group] = std::min<base::Milliseconds>(wish[group].value_or(*every), *every);
+            };
+            take(resource.number);
+            for (const auto input : info.type->points[resource.number].inputs) take(input);
+        }
+        for (std::size_t g = 0; g < wish.size(); ++g) links_.hasten(index, static_cast<std::uint16_t>(g), wish[g]);
+    }
 }
 
 base::Result<void> App::start() {

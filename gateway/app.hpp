@@ -14,6 +14,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace gateway {
@@ -69,6 +71,8 @@ private:
     void save();
     void save_within(base::Milliseconds);
     void decided();
+    void wanted(const lwm2m::Target&);
+    void follow_wishes();
 
     void reload_now();
     void reloaded(base::Result<ReloadReport>);
@@ -94,6 +98,8 @@ private:
     base::Timer status_;
     base::Timer saving_;
     base::Timer joining_;
+    base::Timer following_;
+    std::set<std::string> wishes_;  // prefixes under which observations came, went or changed; at most one a device
     base::Instant save_at_{}, join_by_{};
     bool save_failed_ = false;
     // Those who wait for the reload that runs, and those for the one after it.

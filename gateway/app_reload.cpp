@@ -76,7 +76,6 @@ ReloadReport App::apply(Site next, const Changes& changes) {
         const EndDevice& device = devices_.at(d);
         intake_.forget(d);
         links_.troubles().forget(d);
-        intake_.forget(d);
         store_.forget(device.first_reading, device.info->type->points.size(), device.first_extreme, device.info->extremes);
     };
     bool instances = false;
@@ -152,6 +151,9 @@ ReloadReport App::apply(Site next, const Changes& changes) {
     } else {
         for (const DeviceIndex d : changed) client_->changed_below({"", lwm2m::Path::of({25, devices_.at(d).instance, 3})});
     }
+    if (client_->observations() != 0)  // links that were opened anew know of no wishes yet
+        for (DeviceIndex d = 0; d < devices_.size(); ++d)
+            if (devices_.has(d)) wanted({devices_.at(d).prefix, {}});
     save();
     settle();
     for (const auto& [id, why] : site_.left_out) report.left_out.push_back(fmt::format("{} ({})", id, why));

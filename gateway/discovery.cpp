@@ -83,8 +83,13 @@ void Discovery::found(const mapping::Rule& rule, adapters::Found found) {
     const Key key{rule.name, found.key};
     auto why = decide(rule, found);
     trim(found);
-    if (const auto known = state_.found().find({rule.name, found.key}); known != state_.found().end()) {
-        seen_[key].last = now;
+    auto known = state_.found().find({rule.name, found.key});
+    if (known == state_.found().end())  // a rule that was renamed, or another one: the device is the same
+        known = std::find_if(state_.found().begin(), state_.found().end(), [&](const auto& entry) {
+            return entry.first.second == found.key && entry.second.link == rule.link_name && entry.second.id == id_of(*node);
+        });
+    if (known != state_.found().end()) {
+        seen_[{known->first.first, known->first.second}].last = now;
         auto device = renamed(*node, known->second.id);
         if (same(device, known->second.device)) return;
         FoundDevice its = known->second;

@@ -33,6 +33,10 @@ TypeInfo::TypeInfo(std::shared_ptr<const mapping::DeviceType> of) : type(std::mo
     for (auto& [every, group] : by_period) groups.push_back(std::move(group));
     if (!at_start.points.empty()) groups.push_back(std::move(at_start));
 
+    group_of.assign(points.size(), no_slot);
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (const PointNumber point : groups[g].points) group_of[point] = static_cast<std::uint16_t>(g);
+
     resources_of.resize(type->points.size());
     extremes_slot.assign(type->points.size(), no_slot);
     for (std::size_t i = 0; i < type->resources.size(); ++i) {

@@ -32,6 +32,7 @@ struct TypeInfo {
 
     std::shared_ptr<const mapping::DeviceType> type;
     std::vector<Group> groups;                             ///< shortest period first; the one of period 0 last
+    std::vector<std::uint16_t> group_of;                   ///< by point: place in `groups`, or no_slot: it is not polled
     std::vector<std::vector<std::uint16_t>> resources_of;  ///< by point: resources that show it or something of it
     std::vector<std::uint16_t> extremes_slot;              ///< by point: place of its min and max, or no_slot
     std::uint16_t extremes = 0;

@@ -15,6 +15,8 @@ void HealthWatch::look() {
         if (health.silence && device.presence != Presence::offline) {
             if (const auto until = device.heard + *health.silence; until > now)
                 next = std::min(next, until);
+            else if (intake_.is_hidden(d))
+                next = std::min(next, now + *health.silence);
             else
                 intake_.link_lost(d, fmt::format("nothing was heard of it for {}", base::span_text(*health.silence)));
         }
@@ -28,8 +30,22 @@ void HealthWatch::look() {
                 on_forget(d);
         }
     }
+    alarm_.cancel();
+    if (next != base::Instant::max()) wait(next);
+}
+
+void HealthWatch::back(DeviceIndex device) {
+    const auto& health = devices_.at(device).info->type->health;
+    const auto now = timers_.now();
+    if (health.silence) wait(now + *health.silence);
+    if (health.forget) wait(now + *health.forget);
+}
+
+void HealthWatch::wait(base::Instant until) {
+    if (alarm_.is_set() && alarm_at_ <= until) return;
     // Not for each one by itself, when many are due within a moment.
-    if (next != base::Instant::max()) alarm_.set(std::max(next, now + base::Milliseconds(100)), [this] { look(); });
+    alarm_at_ = std::max(until, timers_.now() + base::Milliseconds(100));
+    alarm_.set(alarm_at_, [this] { look(); });
 }
 
 }  // namespace gateway

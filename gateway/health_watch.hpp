@@ -13,14 +13,19 @@ public:
 
     /// At start, and whenever devices came or changed.
     void look();
+    /// A device is there again.
+    void back(DeviceIndex);
     /// A device is to be taken out of object 25; EndDevice::away is still false.
     std::function<void(DeviceIndex)> on_forget;
 
 private:
+    void wait(base::Instant until);
+
     EndDevices& devices_;
     Intake& intake_;
     base::Timers& timers_;
     base::Timer alarm_;
+    base::Instant alarm_at_{};
 };
 
 }  // namespace gateway

@@ -82,6 +82,7 @@ struct LinkHost::Running final : adapters::Sink {
             base::log().info("link '{}' up ({})", spec().name, spec().driver->where());
             const bool was_down = known && !up;
             up = true, known = true, reason.clear();
+            for (const DeviceIndex d : devices) host.intake_.seen_again(d);
             if (was_down && scheduler)
                 for (const DeviceIndex d : devices) scheduler->wake(d, since);
             host.pump(*this);
@@ -89,7 +90,13 @@ struct LinkHost::Running final : adapters::Sink {
         }
         base::log().warn("link '{}' down ({}): {}", spec().name, spec().driver->where(), base::printable(why));
         up = false, known = true, reason = std::move(why);
-        for (const DeviceIndex d : devices) host.intake_.link_lost(d, fmt::format("link '{}': {}", spec().name, reason));
+        for (const DeviceIndex d : devices) {
+            const auto what = fmt::format("link '{}': {}", spec().name, reason);
+            if (spec().driver->apart())
+                host.intake_.hidden(d, what);
+            else
+                host.intake_.link_lost(d, what);
+        }
     }
 
     void found(adapters::RuleId rule, adapters::Found found) override {
@@ -260,9 +267,12 @@ void LinkHost::polled(Running& running, const PollScheduler::Due& due, base::Ins
 }
 
 void LinkHost::note(DeviceIndex device, std::span<const PointNumber> points, const adapters::Adapter::Values& values) {
-    for (std::size_t i = 0; i < values.size() && i < points.size(); ++i)
-        if (!values[i])
-            troubles_.tell(device, Troubles::Of::point, points[i], "read: " + values[i].error().message, timers_.wall());
+    for (std::size_t i = 0; i < values.size() && i < points.size(); ++i) {
+        if (values[i]) continue;
+        const auto& error = values[i].error();
+        if (error.code != Errc::timeout && error.code != Errc::offline)  // those are the device's, or the link's
+            troubles_.tell(device, Troubles::Of::point, points[i], "read: " + error.message, timers_.wall());
+    }
 }
 
 void LinkHost::probe(DeviceIndex index) {

@@ -110,7 +110,8 @@ Digests digests_of(const config::Site& site, const mapping::Sources& sources, co
     for (const auto& root : sources.profiles) {
         const auto *name = root.find("profile"), *revision = root.find("revision");
         if (name != nullptr && revision != nullptr)
-            profiles.try_emplace(name->written() + "@" + revision->written(), Digest(&sources.secret).add(root).value());
+            profiles.try_emplace(name->written() + "@" + revision->written(),
+                                 Digest(&sources.secret).add(root, {"tests", "source"}).value());
     }
     std::unordered_map<std::string, Digests::Device> devices;
     devices.reserve(plan.devices.size());

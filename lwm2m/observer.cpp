@@ -122,6 +122,7 @@ bool Observer::start(Asked asked, const std::vector<Entry>& entries, ByteView pa
     }
     ++account.count;
     Watch& added = *watches_.emplace(key, std::move(watch)).first->second;
+    tell_wanted(added);
     if (added.composite)
         process_composite(added);
     else
@@ -145,6 +146,7 @@ void Observer::forget(const Key& key, bool tell_transport) {
     };
     if (watch.asked.paths.empty()) leave(watch.asked.target);
     for (const Target& path : watch.asked.paths) leave(path);
+    tell_wanted(watch);
     --accounts_[key.first].count;
     watches_.erase(found);
     if (deadlines_.empty()) timer_.cancel();
@@ -255,7 +257,28 @@ void Observer::attributes_changed(ServerId server, const Target& at) {
         Watch* watch = find(key);
         if (watch == nullptr) continue;
         renew_conditions(*watch);
+        tell_wanted(*watch);
         process(*watch);
+    }
+}
+
+void Observer::tell_wanted(const Watch& watch) const {
+    if (!on_wanted) return;
+    if (watch.asked.paths.empty()) on_wanted(watch.asked.target);
+    for (const Target& path : watch.asked.paths) on_wanted(path);
+}
+
+std::optional<std::chrono::seconds> Observer::wanted_every(const Target& resource) const {
+    const auto branch = branches_.find(std::string_view(resource.prefix));
+    if (branch == branches_.end()) return std::nullopt;
+    std::optional<std::chrono::seconds> shortest;
+    using Level = Path::Level;
+    for (auto level = Level::root;; level = static_cast<Level>(static_cast<int>(level) + 1)) {
+        const auto [first, last] = branch->second.equal_range(resource.path.ancestor(level));
+        for (auto it = first; it != last; ++it)
+            if (const auto epmax = conditions(*it->second, resource).epmax; epmax && (!shortest || *epmax < *shortest))
+                shortest = epmax;
+        if (level >= resource.path.level()) return shortest;
     }
 }
 

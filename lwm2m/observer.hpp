@@ -85,6 +85,11 @@ public:
     /// Rights changed: what may be told again is told.
     void rights_changed();
 
+    /// How often somebody wants this resource looked at: the shortest epmax of the observations that it falls under.
+    std::optional<std::chrono::seconds> wanted_every(const Target& resource) const;
+    /// wanted_every() may say something else for what is at or below this node.
+    std::function<void(const Target&)> on_wanted;
+
     std::size_t size() const { return watches_.size(); }
     std::size_t size(ServerId) const;
     /// Max-Age of its answers: until the next notification at the latest.
@@ -117,6 +122,7 @@ private:
 
     Conditions conditions(const Watch&, const Target& of) const;
     void renew_conditions(Watch&);
+    void tell_wanted(const Watch&) const;
     std::vector<Key> keys_of(ServerId) const;
     bool may_tell(const Watch&) const;
     Watch* find(const Key&) const;

@@ -148,6 +148,19 @@ TEST(Discovery, RefusingOneThatRunsTakesItOut) {
     EXPECT_EQ(bus.state("m-77"), "refused");
 }
 
+TEST(Discovery, ADeviceIsKnownAlsoWhenItsRuleIsRenamed) {
+    Bus bus("approve: auto");
+    bus.finds(meter("77", 7));
+    bus.after(6s);
+    bus.site(
+        "devices:\n  - {id: a, profile: t/meter@1, link: bus, unit: 1}\ndiscover:\n  - {name: other, link: bus, look: all, "
+        "make: {id: \"m-${serial}\", profile: t/meter@1, set: {tag: \"${serial}\"}}, approve: manual}\n");
+    bus.reload();
+    bus.finds(meter("77", 7));
+    ASSERT_EQ(bus.found().size(), 1U);
+    EXPECT_EQ(bus.state("m-77"), "approved, runs");
+}
+
 TEST(Discovery, WhatWasNeverFoundCannotBeDecidedOn) {
     Bus bus;
     EXPECT_EQ(bus.app->discovery().approve("m-1").error().code, base::Errc::not_found);

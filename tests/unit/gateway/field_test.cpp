@@ -150,6 +150,8 @@ TEST(Read, OfSeveralServersAtOnceIsOneRequest) {
     EXPECT_EQ(answers, 5);
 }
 
+// GW-067, GW-066
+// GW-067, GW-066
 TEST(Read, OfADeadDeviceTellsTheTimeoutAndLaterThatItIsAway) {
     Field field;
     field.bus().failing[0] = {Errc::timeout, "no answer within 1s"};
@@ -194,6 +196,8 @@ TEST(Read, OfAnInstanceShowsWhatIsReadable) {
     EXPECT_EQ(field.read("/dev0/3303/0"), "1800000001 21.5 25 25 \"Cel\" 4");
 }
 
+// OBJ-007
+// OBJ-007
 TEST(Execute, ResetForgetsLeastAndGreatest) {
     Field field;
     field.start();
@@ -341,6 +345,8 @@ TEST(ObjectTree, ListsADeviceFromObjectsDownToResourceInstances) {
     EXPECT_FALSE(field.tree.has("dev1"));
 }
 
+// GW-014, GW-015
+// GW-014, GW-015
 TEST(TypeInfo, TellsTheObjectsOfADeviceAsLinksWithoutPrefix) {  // GW: 25/x/3, gateway digest 5
     Field field;
     EXPECT_EQ(field.devices.at(0).info->links,

@@ -53,6 +53,48 @@ TEST(Silence, MakesADeviceOfflineAndOneValueBringsItBack) {
     EXPECT_EQ(field.devices.at(0).presence, Presence::online);
 }
 
+TEST(Silence, IsNoticedEachTime) {
+    Field field(1, silent_type);
+    gateway::HealthWatch watch(field.devices, field.intake, field.timers);
+    field.intake.on_presence = [&](gateway::DeviceIndex d, Presence before) {
+        if (before == Presence::offline) watch.back(d);
+    };
+    field.start();
+    watch.look();
+    for (int i = 0; i < 3; ++i) {
+        field.after(61s);
+        EXPECT_EQ(field.devices.at(0).presence, Presence::offline) << i;
+        field.bus().sink->value(0, Meters::temperature, 20.0, field.timers.wall());
+        EXPECT_EQ(field.devices.at(0).presence, Presence::online) << i;
+    }
+}
+
+TEST(Witnesses, OneThatSaysAwayIsBelievedUntilItTakesItBack) {
+    using adapters::Witness;
+    Field field(1, silent_type);
+    field.start();
+    auto* sink = field.bus().sink;
+    sink->witness(0, Witness::alive, true, "Online");
+    EXPECT_EQ(field.devices.at(0).presence, Presence::online);
+    sink->witness(0, Witness::via, false, "bridge offline");
+    EXPECT_EQ(field.devices.at(0).presence, Presence::offline);
+    sink->value(0, Meters::temperature, 20.0, field.timers.wall());
+    EXPECT_EQ(field.devices.at(0).presence, Presence::offline);
+    sink->witness(0, Witness::via, true, "bridge online");
+    EXPECT_EQ(field.devices.at(0).presence, Presence::online);
+    sink->witness(0, Witness::alive, false, "will");
+    EXPECT_EQ(field.devices.at(0).presence, Presence::offline);
+}
+
+TEST(Witnesses, AValueThatLayThereAlreadyIsNoProof) {
+    Field field(1, silent_type);
+    field.start();
+    field.bus().sink->old_value(0, Meters::temperature, 20.0, field.timers.wall());
+    EXPECT_EQ(field.devices.at(0).presence, Presence::unknown);
+    EXPECT_EQ(field.read("/dev0/3303/0/5700"), "20");
+    EXPECT_EQ(field.read("/dev0/3303/0/6042"), "3");
+}
+
 TEST(Silence, IsCountedFromTheStartForADeviceThatWasNeverHeard) {
     Field field(1, silent_type);
     gateway::HealthWatch watch(field.devices, field.intake, field.timers);

@@ -33,6 +33,8 @@ TEST(Reload, WithNothingChangedDisturbsNothing) {
     EXPECT_EQ(plant.server.hears(), "");
 }
 
+// GW-004, GW-021
+// GW-004, GW-021
 TEST(Reload, ADeviceThatIsAddedAppears) {
     Plant plant;
     plant.devices({Plant::a, Plant::b, Plant::c, "{id: d, profile: t/meter@1, link: other, unit: 4}"});
@@ -49,6 +51,8 @@ TEST(Reload, ADeviceThatIsAddedAppears) {
     EXPECT_NE(plant.server.heard_payload().find("</25/3>"), std::string::npos);
 }
 
+// GW-004, GW-022, GW-027
+// GW-004, GW-022, GW-027
 TEST(Reload, ADeviceThatIsRemovedGoesWithOne404ForEachObservation) {
     Plant plant;
     plant.server.observes("/dev1/3303/0/5700", 7);
@@ -298,6 +302,42 @@ TEST(Reload, AHundredTimesLeavesNothingBehind) {
     EXPECT_EQ(plant.app->devices().readings(), readings);
     EXPECT_EQ(plant.app->devices().size(), 3U);
     EXPECT_EQ(plant.members(), "a:0:dev0 b:1:dev1 c:2:dev2");
+}
+
+// GW-074
+// GW-074
+// GW-074
+TEST(Wishes, AServersEpmaxHastensThePollsOfWhatItObserves) {
+    WholeGateway plant;
+    plant.profile("slow", 1, "  temperature: {pin: 1, unit: Cel, every: 60s, to: 3303/0}\n");
+    plant.devices({"{id: a, profile: t/slow@1, link: bus, unit: 1}"});
+    ASSERT_TRUE(plant.start()) << plant.mistakes;
+    plant.lives(2min);
+    const auto polls = [&](std::chrono::seconds span) {
+        const int before = plant.world.reads["bus"];
+        plant.lives(span);
+        return plant.world.reads["bus"] - before;
+    };
+    EXPECT_EQ(polls(10min), 10);
+    EXPECT_EQ(plant.server.asks("PUT /dev0/3303/0/5700?epmax=5"), "2.04");
+    EXPECT_EQ(polls(10min), 10);  // nobody observes it
+    plant.server.observes("/dev0/3303/0/5700", 7);
+    plant.lives(1min);
+    EXPECT_NEAR(polls(10min), 120, 12);
+    plant.devices({"{id: a, profile: t/slow@1, link: bus, unit: 1}", "{id: b, profile: t/slow@1, link: bus, unit: 2}"});
+    plant.reload();
+    plant.lives(2min);
+    EXPECT_NEAR(polls(10min), 130, 12);  // also after its link was opened anew
+    plant.server.cancels("/dev0/3303/0/5700", 7);
+    plant.lives(2min);
+    EXPECT_EQ(polls(10min), 20);
+}
+
+TEST(WhatServersWrote, SurvivesARestart) {
+    Plant plant;
+    EXPECT_EQ(plant.server.asks("PUT /dev0/3303/0/5700?pmin=7"), "2.04");
+    plant.restart();
+    EXPECT_NE(plant.server.asks("GET /dev0/3303/0/5700", {.accept = 40}).find("pmin=7"), std::string::npos);
 }
 
 TEST(Forgotten, ADeviceLeavesObject25AndComesBackWithItsPrefix) {

@@ -32,6 +32,8 @@ std::string content(const std::string& file) {
 using gateway::Given;
 using gateway::StateStore;
 
+// GW-009
+// GW-009
 TEST(StateStore, GivesTheNextFreePrefixAndKeepsItOverARestart) {
     Folder folder;
     auto store = *StateStore::open(folder.path);
@@ -43,6 +45,8 @@ TEST(StateStore, GivesTheNextFreePrefixAndKeepsItOverARestart) {
     EXPECT_EQ(again.give("meter-a", ""), (Given{"dev0", 0}));
 }
 
+// GW-010, GW-006
+// GW-010, GW-006
 TEST(StateStore, NeverGivesAPrefixOrInstanceToAnotherDevice) {
     Folder folder;
     auto store = *StateStore::open(folder.path);
