@@ -49,7 +49,7 @@ def test_a_device_is_added(stage):
     equal(announced(plant.peer.expect("updated", 15)), {"/25/0", "/25/1"}, "instances in the Update")
     equal(prefixes(plant.peer), {"plant-1": "plant", "plant-2": "annex"})
     equal(plant.peer.code("write /annex/3312/0/5850 1"), "2.04")
-    equal(plant.slaves.get(2, "coil", 0), [1])
+    equal(plant.slaves.get(2, "coils", 0), [1])
 
 
 def test_a_device_is_removed_and_its_observers_hear_4_04(stage):
