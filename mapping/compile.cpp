@@ -93,7 +93,7 @@ private:
         return Node::map(link.at(), std::move(members));
     }
     static bool is_secret_key(std::string_view key) {
-        static constexpr std::string_view words[] = {"key", "password", "passkey", "psk", "pin", "secret", "token"};
+        static constexpr std::string_view words[] = {"key", "key_password", "password", "passkey", "psk", "pin", "secret", "token"};
         return std::find(std::begin(words), std::end(words), key) != std::end(words);
     }
 

@@ -71,7 +71,7 @@ OF_THE_SYSTEM = re.compile(r"[a-z0-9_]+|(sys|net|netinet|arpa|linux|sanitizer)/[
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 SOURCES = {".cpp", ".hpp", ".c", ".h"}
-APART = ("tests/bench/lwm2m-load/", "tests/bench/modbus-field/")  # programs of their own, with builds of their own
+APART = ("tests/bench/lwm2m-load/", "tests/bench/modbus-field/", "tests/bench/mqtt-field/")  # programs of their own, with builds of their own
 
 
 def library_of(name):

@@ -111,7 +111,7 @@ void Connection::subscribe_more() {
     while (!to_subscribe_.empty() && subscribing_.size() < packets_in_flight) {
         std::vector<Filter> filters;
         std::vector<std::string> names;
-        while (!to_subscribe_.empty() && filters.size() < (settings_.v5 ? filters_a_packet : 1)) {
+        while (!to_subscribe_.empty() && filters.size() < filters_a_packet) {
             std::string filter = std::move(to_subscribe_.front());
             to_subscribe_.pop_front();
             const auto wanted = wanted_.find(filter);

@@ -28,10 +28,8 @@ public:
         ~Handler() = default;
     };
 
-    /// Of MQTT 5, what the big cloud brokers take. Of 3.1.1 one: Paho C 1.3.12 tells the codes of several out of memory
-    /// that it has given back.
-    static constexpr std::size_t filters_a_packet = 8;
-    static constexpr std::size_t packets_in_flight = 32;   ///< of subscriptions
+    static constexpr std::size_t filters_a_packet = 8;     ///< what the big cloud brokers take
+    static constexpr std::size_t packets_in_flight = 8;    ///< of subscriptions
     static constexpr std::size_t messages_in_flight = 16;  ///< below the receive maximum of any broker
     static constexpr Milliseconds answer_limit{8'000};     ///< for CONNACK, SUBACK, PUBACK; then the connection is dead
     static constexpr Milliseconds steady{10'000};          ///< up for so long: the next pause is the shortest again

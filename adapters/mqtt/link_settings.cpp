@@ -114,12 +114,18 @@ std::optional<Milliseconds> read_span(Fields& link, std::string_view key, Millis
 void read_tls(Fields& link, LinkSettings& settings) {
     settings.ca = read_file_name(link, "ca", settings.tls);
     settings.certificate = read_file_name(link, "certificate", settings.tls);
-    settings.key = read_file_name(link, "key", settings.tls);
+    const Node* key = link.find("key");
+    if (key != nullptr && key->written().find("-----BEGIN") != std::string::npos) {  // a secret's content: never repeated
+        settings.key_pem = key->written();
+        if (!settings.tls) link.error("key", "'key' without TLS", "write mqtts://, or remove it");
+    } else {
+        settings.key = read_file_name(link, "key", settings.tls);
+    }
+    const bool has_key = !settings.key.empty() || !settings.key_pem.empty();
     settings.key_password = read_private(link, "key_password");
-    if (settings.certificate.empty() != settings.key.empty())
-        link.error(settings.key.empty() ? "certificate" : "key", "'certificate' and 'key' belong together",
-                   "give both files, or none");
-    if (settings.key_password && settings.key.empty())
+    if (settings.certificate.empty() == has_key)
+        link.error(has_key ? "key" : "certificate", "'certificate' and 'key' belong together", "give both files, or none");
+    if (settings.key_password && !has_key)
         link.error("key_password", "'key_password' without 'key'", "remove it, or add key: with the file");
 }
 

@@ -19,6 +19,7 @@ struct LinkSettings {
     std::optional<std::string> password;  ///< never in a log, an error or where()
     std::string ca;                       ///< file of trusted certificates (PEM); "": the system's
     std::string certificate, key;         ///< files (PEM) by which we prove who we are; both or none
+    std::string key_pem;                  ///< the key itself, when a secret holds it; then `key` is empty
     std::optional<std::string> key_password;
     std::string client_id;  ///< "": made up at each start
     Milliseconds keepalive{15'000};

@@ -4,6 +4,8 @@
 #include "gateway/base/log.hpp"
 
 #include <mqtt/async_client.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
@@ -47,6 +49,11 @@ public:
     Core(LinkSettings settings, asio::any_io_executor executor, Session::Events& its_events)
         : events(&its_events), settings_(std::move(settings)), executor_(std::move(executor)) {}
 
+    ~Core() override {
+        client_.reset();
+        if (key_fd_ >= 0) ::close(key_fd_);
+    }
+
     // -- On the worker.
 
     void connect(const std::string& address, const std::string& client_id, bool clean) {
@@ -79,6 +86,7 @@ public:
                 if (!settings_.ca.empty()) tls.set_trust_store(settings_.ca);
                 if (!settings_.certificate.empty()) tls.set_key_store(settings_.certificate);
                 if (!settings_.key.empty()) tls.set_private_key(settings_.key);
+                if (!settings_.key_pem.empty()) tls.set_private_key(key_file());
                 if (settings_.key_password) tls.set_private_key_password(*settings_.key_password);
                 tls.set_ssl_version(MQTT_SSL_VERSION_TLS_1_2);
                 tls.set_enable_server_cert_auth(true);
@@ -132,7 +140,7 @@ public:
         if (!client_) return;
         try {
             client_->disable_callbacks();
-            if (client_->is_connected()) client_->disconnect(0)->wait_for(500ms);
+            if (client_->is_connected()) client_->disconnect(200)->wait_for(500ms);
         } catch (const std::exception&) {
             // It is gone already; burying it is all that is left.
         }
@@ -164,8 +172,8 @@ public:
             case paho::token::SUBSCRIBE: {
                 std::vector<int> codes;
                 try {
-                    for (const auto code : token.get_subscribe_response().get_reason_codes())
-                        codes.push_back(static_cast<int>(code));
+                    const auto response = token.get_subscribe_response();
+                    for (const auto code : response.get_reason_codes()) codes.push_back(static_cast<int>(code));
                 } catch (const std::exception&) {
                     codes.clear();
                 }
@@ -221,6 +229,19 @@ private:
     void end(std::string why) {
         tell([why = std::move(why)](Session::Events& to) { to.ended(why); });
     }
+    /// Paho takes a key as a file only: one that is nowhere but in memory.
+    std::string key_file() {
+        if (key_fd_ < 0) {
+            key_fd_ = ::memfd_create("mqtt-key", MFD_CLOEXEC);
+            std::string_view rest = settings_.key_pem;
+            while (key_fd_ >= 0 && !rest.empty()) {
+                const auto written = ::write(key_fd_, rest.data(), rest.size());
+                if (written <= 0) break;
+                rest.remove_prefix(static_cast<std::size_t>(written));
+            }
+        }
+        return fmt::format("/proc/self/fd/{}", key_fd_);
+    }
     void tell(std::function<void(Session::Events&)> what) {
         // While it is destroyed, the library fails what is still under way: nobody listens any more.
         auto self = weak_from_this().lock();
@@ -259,6 +280,7 @@ private:
     LinkSettings settings_;
     asio::any_io_executor executor_;
     Inbox inbox_;
+    int key_fd_ = -1;
     std::unique_ptr<paho::async_client> client_;  // worker only
 };
 

@@ -40,6 +40,18 @@ Result<std::string> choose(const std::vector<Node>& profiles, const std::string&
                                               : fmt::format("there is no profile '{}'; did you mean '{}'?", wanted, near));
 }
 
+/// Of the profile "maker/model@revision".
+std::string protocol_of(const std::vector<Node>& profiles, const std::string& chosen) {
+    for (const auto& profile : profiles) {
+        const Node* name = profile.find("profile");
+        const Node* revision = profile.find("revision");
+        const Node* protocol = profile.find("protocol");
+        if (name == nullptr || revision == nullptr || protocol == nullptr) continue;
+        if (fmt::format("{}@{}", name->written(), revision->written()) == chosen) return protocol->written();
+    }
+    return {};
+}
+
 Result<std::pair<std::string, std::string>> split(const std::string& assignment) {
     const auto equals = assignment.find('=');
     if (equals == std::string::npos || equals == 0)
@@ -141,9 +153,10 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     // A site of one device that brings its own address. Nobody connects to it: the simulator gets the real one, which may
     // have port 0.
     std::vector<Node::Member> device{{"id", command_line, Node::text(command_line, "simulated")},
-                                     {"profile", command_line, Node::text(command_line, *profile)},
-                                     {"address", command_line, Node::text(command_line, "tcp://127.0.0.1")},
-                                     {"unit", command_line, Node::plain(command_line, std::to_string(wanted.unit))}};
+                                     {"profile", command_line, Node::text(command_line, *profile)}};
+    const bool brokered = protocol_of(sources.profiles, *profile) == "mqtt";
+    device.push_back({"address", command_line, Node::text(command_line, brokered ? "mqtt://127.0.0.1" : "tcp://127.0.0.1")});
+    if (!brokered) device.push_back({"unit", command_line, Node::plain(command_line, std::to_string(wanted.unit))});
     std::vector<Node::Member> params;
     for (const auto& param : wanted.params) {
         const auto parts = split(param);
@@ -178,7 +191,10 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
     const auto listening = simulator->start();
     if (!listening) return stop_with(listening.error().message);
-    std::cout << fmt::format("{} as unit {}: listening on {}\n", *profile, wanted.unit, *listening) << std::flush;
+    if (brokered)
+        std::cout << fmt::format("{}: speaking to {}\n", *profile, *listening) << std::flush;
+    else
+        std::cout << fmt::format("{} as unit {}: listening on {}\n", *profile, wanted.unit, *listening) << std::flush;
 
     const Console console(loop, simulated);
     loop.run();

@@ -30,6 +30,7 @@ TEST_P(RealBroker, AWriteComesBackAsAValue) {
     const auto device = link.device(shape);
     link.start();
     ASSERT_TRUE(link.link_is("up"));
+    EXPECT_FALSE(link.adapter->connection().refused("loop"));
     std::string said;
     link.write(device, point, Scalar(21.5), &said);
     EXPECT_TRUE(link.hears("0.0 = 21.5"));

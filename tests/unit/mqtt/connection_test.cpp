@@ -75,9 +75,7 @@ TEST(MqttConnection, TheSameFilterIsAskedForOnceWithTheHigherQos) {
 }
 
 TEST(MqttConnection, ManyFiltersGoInPacketsThatABrokerTakes) {
-    LinkSettings settings;
-    settings.v5 = true;
-    Machine machine(settings);
+    Machine machine;
     for (int i = 0; i < 1'000; ++i) machine.connection.want(fmt::format("device/{}", i), 0);
     machine.start();
     EXPECT_TRUE(machine.connection.is_up());
