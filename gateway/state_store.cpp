@@ -122,7 +122,6 @@ base::Result<StateStore> StateStore::open(const std::string& folder) {
 // given out are written beside them, so that nobody else gets it.
 void StateStore::read_devices() {
     bool counted = false, any = false;
-    std::size_t damaged = 0;
     const auto each = [&](const std::vector<std::string>& columns) {
         if (columns.size() == 3 && columns[0] == "next") {
             const auto prefix = number<std::uint32_t>(columns[1]), instance = number<std::uint32_t>(columns[2]);
@@ -147,7 +146,6 @@ void StateStore::read_devices() {
         const auto bad = state_file::read(folder_ + name, each);
         any = any || bad.has_value();
         if (bad && *bad != 0) {
-            damaged += *bad;
             base::log().error("{}{}: {} damaged lines; kept as {}.bad", folder_, name, *bad, name + 1);
             std::error_code error;
             std::filesystem::copy_file(folder_ + name, folder_ + name + ".bad",
