@@ -53,7 +53,8 @@ struct ReadOptions {
 int read(const Options&, const ReadOptions&);
 
 struct WriteOptions {
-    std::vector<std::string> words;  // DEVICE/POINT VALUE, or VALUE with an address
+    std::string target;                // DEVICE/POINT; with an address the value
+    std::optional<std::string> value;  // not with an address
     Address address;
     bool force = false;
 };

@@ -126,7 +126,7 @@ void CommandLine::on_files() {
         add("simulate", "Plays a device from its profile: a Modbus server whose values can be changed while it runs.",
             "lwm2m-gateway simulate demo/meter --tcp 127.0.0.1:1502 --set temperature=21.5");
     simulate->add_option("PROFILE", simulated.profile, "maker/model, or maker/model@revision")->required();
-    simulate->add_option("--tcp", simulated.tcp, "Where to listen; port 0 takes a free one")
+    simulate->add_option("--tcp", simulated.tcp, "Where to listen; port 0 takes a free one. Of MQTT: the broker")
         ->required()
         ->type_name("HOST:PORT");
     simulate->add_option("--unit", simulated.unit, "Modbus unit id (default 1)")->check(CLI::Range(0U, 255U))->type_name("N");
@@ -234,7 +234,9 @@ void CommandLine::on_devices() {
     auto& written = words_->write;
     auto* write = add("write", "Writes a point as a server would: converted, within its limits, read back.",
                       "lwm2m-gateway write meter-hall/limit 16\n  lwm2m-gateway write meter-hall/offset -- -5");
-    write->add_option("DEVICE/POINT VALUE", written.words, "With --link and --at only the VALUE")->required()->expected(-1);
+    // Two options and no list: after a list that has something, CLI11 takes `--` for the end of the verb.
+    write->add_option("DEVICE/POINT", written.target, "A point; with --link and --at the VALUE alone")->required();
+    write->add_option("VALUE", written.value, "true, 0x10, 1.5, text; a negative number after --");
     address(write, written.address);
     write->add_flag("--force", written.force, "With --link and --at: yes, past all profiles; what a profile forbids stays so");
     site(write, false);

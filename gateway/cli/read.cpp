@@ -110,9 +110,9 @@ int read(const Options& options, const ReadOptions& wanted) {
 
 int write(const Options& options, const WriteOptions& wanted) {
     const bool raw = !wanted.address.link.empty() || !wanted.address.at.empty() || wanted.address.unit;
-    if (wanted.words.size() != (raw ? 1U : 2U))
+    if (raw == wanted.value.has_value())
         return complain("write", raw ? "with --link and --at there is only VALUE" : "say DEVICE/POINT VALUE", wrong_use);
-    const auto& text = wanted.words.back();
+    const auto& text = raw ? wanted.target : *wanted.value;
     int status = 0;
     if (raw) {
         if (wanted.address.link.empty() || wanted.address.at.empty())
@@ -134,10 +134,10 @@ int write(const Options& options, const WriteOptions& wanted) {
         return well;
     }
     if (wanted.force) return complain("write", "--force is for --link and --at; a point's limits always hold", wrong_use);
-    const auto slash = wanted.words[0].find('/');
+    const auto slash = wanted.target.find('/');
     if (slash == std::string::npos || slash == 0) return complain("write", "say which point: DEVICE/POINT", wrong_use);
-    const auto device = wanted.words[0].substr(0, slash);
-    Json with{{"device", device}, {"point", wanted.words[0].substr(slash + 1)}};
+    const auto device = wanted.target.substr(0, slash);
+    Json with{{"device", device}, {"point", wanted.target.substr(slash + 1)}};
     // As in a file: true, 0x10, 1.5, text; quoted it is text whatever it looks like.
     if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
         with["value"] = text.substr(1, text.size() - 2);

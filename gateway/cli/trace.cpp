@@ -10,7 +10,7 @@ namespace gateway::cli {
 
 int trace(const Options& options, const TraceOptions& wanted) {
     int status = 0;
-    const auto way = find_way("trace", options, {"", wanted.link}, status);
+    const auto way = find_way("trace", options, {"", wanted.link, true}, status);
     if (way == nullptr) return status;
     std::ofstream file;
     std::optional<control::Capture> capture;

@@ -36,8 +36,8 @@ private:
     control::Client client_;
 };
 
-/// The wanted link alone, with the devices on it and nothing to poll.
-void narrow(mapping::Plan& plan, std::size_t wanted) {
+/// The wanted link alone, with the devices on it, and with or without their polls.
+void narrow(mapping::Plan& plan, std::size_t wanted, bool polls) {
     std::map<const mapping::DeviceType*, std::shared_ptr<const mapping::DeviceType>> quiet;
     std::vector<mapping::Device> devices;
     for (auto& device : plan.devices) {
@@ -45,7 +45,8 @@ void narrow(mapping::Plan& plan, std::size_t wanted) {
         auto& type = quiet[device.type.get()];
         if (type == nullptr) {
             auto copy = std::make_shared<mapping::DeviceType>(*device.type);
-            for (auto& point : copy->points) point.period = {}, point.at_start = false;
+            for (auto& point : copy->points)
+                if (!polls) point.period = {}, point.at_start = false;
             type = std::move(copy);
         }
         device.type = type;
@@ -138,8 +139,15 @@ private:
     void write(DeviceIndex device, PointNumber point, const lwm2m::Value& value,
                std::function<void(Result<void>)> done) override {
         const auto raw = broker_.raw(device, point, value);
-        if (!raw) return done(tl::unexpected(raw.error()));
-        broker_.write(device, point, *raw, value, std::move(done));
+        if (raw) return broker_.write(device, point, *raw, value, std::move(done));
+        const auto& inputs = devices_.at(device).info->type->points[point].inputs;
+        if (raw.error().code != Errc::busy || inputs.empty()) return done(tl::unexpected(raw.error()));
+        // Worked out of other points, and nothing polls them here.
+        broker_.refresh(device, inputs, [this, device, point, value, done = std::move(done)](const std::vector<Result<void>>&) {
+            const auto again = broker_.raw(device, point, value);
+            if (!again) return done(tl::unexpected(again.error()));
+            broker_.write(device, point, *again, value, done);
+        });
     }
     Json facts() const override {
         return Json{{"version", version_}, {"endpoint", site_.config.endpoint}, {"config", config_}, {"pid", getpid()}};
@@ -200,7 +208,7 @@ std::unique_ptr<Way> open_here(std::string_view verb, const Options& options, co
                           problem);
         return nullptr;
     }
-    narrow(*site->plan, link);
+    narrow(*site->plan, link, wanted.polls);
     return std::make_unique<Local>(std::move(loop), std::move(registry), std::move(*site), options);
 }
 

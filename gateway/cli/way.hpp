@@ -12,7 +12,7 @@ namespace gateway::cli {
 using control::Json;
 
 /// A verb's way to the devices: the running gateway by its socket; or, where none runs for the site of --config, the link
-/// opened from here, without polls and without a server.
+/// opened from here, without a server.
 class Way {
 public:
     virtual ~Way() = default;
@@ -32,6 +32,7 @@ protected:
 /// What is to be opened where no gateway runs.
 struct Wanted {
     std::string device, link;  ///< one of them; both empty: only a running gateway will do
+    bool polls = false;        ///< with its polls, for those who look on
 };
 
 /// Null: it was said on stderr why, and `status` is what to exit with.

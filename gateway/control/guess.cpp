@@ -54,6 +54,7 @@ Judged judge_integer(std::uint64_t bits, std::int64_t number, unsigned width, bo
     if (bits == all && !is_signed) return {5, "all bits set: often \"not available\""};
     if (bits == top || bits == top - 1) return {5, "the limit of the type: often \"not available\""};
     if (is_signed && number < 0) {
+        if (number == -1) return {15, "all bits set: often \"not available\""};
         if (number >= -1000 || (width > 16 && number >= -100'000)) return {width == 16 ? 46 : 62, "a small negative number"};
         return {width == 16 ? 22 : 4, "a large negative number"};
     }
@@ -157,7 +158,7 @@ int commonness(const Guess& guess) {
     if (guess.type == "string" || guess.order.empty()) return 0;
     if (guess.order == "AB" || guess.order == "ABCD" || guess.order == "ABCDEFGH") return 2;
     if (guess.order == "CDAB" || guess.order == "GHEFCDAB") return -2;
-    if (guess.order == "BA") return -15;
+    if (guess.order == "BA") return -30;
     return guess.order.starts_with("B") ? -8 : -10;
 }
 

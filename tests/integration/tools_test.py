@@ -232,11 +232,16 @@ def test_scan_finds_units_and_proposes_a_profile(stage):
 
 
 def test_scan_beside_polls_leaves_them_their_time(stage):
-    site = Site(stage).start()
+    site = Site(stage, units={1: unit(), 2: unit(), 3: unit()}).start()
+    for silent in (2, 3):  # each question to them costs the link a time-out
+        site.slaves.ctl(f"fault silent unit={silent} count=0")
     site.slaves.ctl("forget")
-    site.verb("scan", "field", "--units", "1-20", "--share", "10")
-    polls = [r for r in site.slaves.requests(unit=1) if r["fc"] == 3]
-    check(len(polls) >= 5, f"{len(polls)} polls went on beside the scan")
+    started = time.monotonic()
+    found = site.say("scan", "field", "--units", "1-3", "--share", "50", "--json")["found"]
+    took = time.monotonic() - started
+    equal([f["site"]["unit"] for f in found], ["1"])
+    polls = [r for r in site.slaves.requests(unit=1) if r["fc"] == 3 and r["addr"] == 0 and r["qty"] == 7]
+    check(took > 0.5 and len(polls) >= took / 0.2 / 4, f"{len(polls)} polls, due each 200 ms, went on beside a scan of {took:.1f} s")
     equal(site.point("temperature")["quality"], "good")
 
 
@@ -284,6 +289,7 @@ def test_trace_shows_frames_and_writes_a_capture(stage):
         check(502 in struct.unpack(">HH", packet[20:24]), "port 502")
         modbus = packet[40:]
         equal((struct.unpack(">H", modbus[2:4])[0], struct.unpack(">H", modbus[4:6])[0]), (0, len(modbus) - 6), "Modbus/TCP header")
+    check(re.search(r"-> unit 1 read holding ", site.here("trace", "field", "--count", "6")[0]), "from here, with polls")
     said = [json.loads(line) for line in site.verb("trace", "field", "--count", "2", "--json")[0].splitlines()]
     equal(len(said), 2)
     check(all(set(("sent", "at", "bytes", "text")) <= set(one) for one in said), said)
