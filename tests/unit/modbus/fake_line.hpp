@@ -145,7 +145,7 @@ private:
         if (!is_read(request.function))
             for (std::size_t i = 0; i < request.count && !request.values.empty(); ++i)
                 unit.words[{table, static_cast<std::uint16_t>(request.address + i)}] =
-                    coils ? request.values[i / 8] >> i % 8 & 1 : word(i);
+                    coils ? static_cast<std::uint16_t>(request.values[i / 8] >> i % 8 & 1) : word(i);
         if (!is_read(request.function) && request.function != Function::write_read) {
             auto bytes = pdu(request);
             bytes.resize(5);
