@@ -17,6 +17,7 @@ namespace adapters::modbus {
 struct FakeUnit {
     std::map<Place, std::uint16_t> words{};  // bits too; what is not there is exception 2
     std::set<Place> refused{};               // exception 2, though it lies among others
+    std::set<Place> stubborn{};              // what is written there is accepted, and changes nothing
     std::set<std::uint8_t> unknown{};        // functions: exception 1
     std::set<std::uint8_t> unheard{};        // functions that it does not even refuse
     std::map<std::uint8_t, std::string> objects{};
@@ -144,8 +145,8 @@ private:
         }
         if (!is_read(request.function))
             for (std::size_t i = 0; i < request.count && !request.values.empty(); ++i)
-                unit.words[{table, static_cast<std::uint16_t>(request.address + i)}] =
-                    coils ? static_cast<std::uint16_t>(request.values[i / 8] >> i % 8 & 1) : word(i);
+                if (const Place place{table, static_cast<std::uint16_t>(request.address + i)}; !unit.stubborn.contains(place))
+                    unit.words[place] = coils ? static_cast<std::uint16_t>(request.values[i / 8] >> i % 8 & 1) : word(i);
         if (!is_read(request.function) && request.function != Function::write_read) {
             auto bytes = pdu(request);
             bytes.resize(5);

@@ -47,6 +47,22 @@ TEST_F(Writing, NobodyComesBetweenTheReadAndTheWriteOfABit) {
     EXPECT_EQ(unit().at(21), 1);
 }
 
+TEST(WritingABit, HoldsTheLineWhileItsDeviceNeedsAPause) {
+    LineStage stage;
+    const auto slow = stage.shape("pause: 50ms", "acme/slow@1"), quick = stage.shape("{}", "acme/quick@1");
+    const auto bit = stage.point(slow, "{at: holding:20, bit: 3, write: {}}");
+    const auto other = stage.point(quick, "{at: holding:20, write: {}}");
+    const auto meter = stage.device(slow, "unit: 1", "a").value(), neighbour = stage.device(quick, "unit: 2", "b").value();
+    for (std::uint8_t unit = 1; unit <= 2; ++unit) stage.line->units[unit].holding(20, {0});
+    stage.start();
+    int done = 0;
+    const auto count = [&](const Result<void>& result) { done += result ? 1 : 0; };
+    stage.adapter->write(meter, bit, true, stage.timers.now() + 5s, count);
+    stage.adapter->write(neighbour, other, std::int64_t{1}, stage.timers.now() + 5s, count);
+    ASSERT_TRUE(stage.run_until([&] { return done == 2; }));
+    EXPECT_EQ(stage.line->story(), "1:3 1:6 2:6");
+}
+
 TEST_F(Writing, AMaskChangesABitInOneRequest) {
     const auto bit = bind("{at: holding:20, bit: 3, write: {using: mask}}");
     const auto meter = begin();
@@ -105,6 +121,8 @@ TEST_F(Writing, AndReadingBackIsOneRequest) {
     EXPECT_EQ(stage.write(meter, limit, std::int64_t{7}), "done");
     EXPECT_EQ(stage.line->story(), "1:23");
     EXPECT_EQ(unit().at(20), 7);
+    unit().stubborn = {{Table::holding, 20}};
+    EXPECT_EQ(stage.write(meter, limit, std::int64_t{8}), "unit 1: holding 20 holds 0007 after it was written with 0008");
 }
 
 TEST_F(Writing, TakesEveryTypeAndOrder) {
