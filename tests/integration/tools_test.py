@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from harness import BUILD, ROOT, Skip, check, equal, until
-from plant import Gateway, Plant, Slaves, run_verb, unit
+from plant import PROFILE, Gateway, Plant, run_verb, unit
 
 GATEWAY = os.path.join(BUILD, "lwm2m-gateway")
 
@@ -343,6 +343,40 @@ def test_add_checks_then_writes_then_reloads(stage):
     site.verb(*words, "--unit", "3", status=1)
     status, out, err = run_verb("check", "--config", folder)
     equal(status, 0, out + err)
+
+
+def test_add_asks_on_a_terminal(stage):
+    import pty
+    site = Site(stage, units={1: unit(), 2: unit()}).start()
+    profile = PROFILE.replace("profile: test/plant", "profile: test/asks").replace(
+        "protocol: modbus\n", "protocol: modbus\nparams:\n  ratio: {type: int, min: 1, max: 9, title: Transformer}\n  colour: {type: string, default: red}\n", 1)
+    profile = profile.replace("order: CDAB, unit: W", "order: CDAB, calc: value * ratio, unit: W").replace("model: Plant", 'model: "${colour}"')
+    stage.write("config/profiles/test/asks.yaml", profile)
+    ours, theirs = pty.openpty()
+    p = subprocess.Popen([GATEWAY, "add", "test/asks", "--config", stage.path("config"), "--socket", site.socket], stdin=theirs, stdout=theirs,
+                         stderr=theirs)
+    os.close(theirs)
+    said = ""
+    for question, answer in (("id of the device", "plant-2"), (r"link \(field\)", "field"), ("unit: ", "2"), (r"ratio \(Transformer\), .*: ", "3"),
+                             (r"colour.*\[red\]: ", ""), (r"take it over now\? \[y/N\]: ", "y")):
+        mark = len(said)
+        while not re.search(question, said[mark:]):
+            try:
+                said += os.read(ours, 4096).decode()
+            except OSError:
+                raise AssertionError(f"it ended before asking {question}:\n{said}") from None
+        os.write(ours, answer.encode() + b"\n")
+    try:
+        while part := os.read(ours, 4096):
+            said += part.decode()
+    except OSError:  # the terminal is closed: it has ended
+        pass
+    equal(p.wait(10), 0, said)
+    os.close(ours)
+    with open(stage.path("config", ADD), encoding="utf-8") as f:
+        text = f.read()
+    check("ratio: 3" in text and "colour" not in text and "unit: 2" in text, text)
+    check(any(d["id"] == "plant-2" for d in site.say("devices", "--json")["devices"]), "it was taken over")
 
 
 def test_add_never_writes_over_a_file(stage):
