@@ -12,6 +12,7 @@
 #include "tests/bench/mqtt-field/field.hpp"
 
 #include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
@@ -126,6 +127,7 @@ struct Store final : adapters::Sink {
 
 int mapped(int port, int devices, int qos, double quiet) {
     asio::io_context loop(1);
+    auto work = asio::make_work_guard(loop);  // messages come from another thread
     gateway::AsioTimers timers(loop);
     gateway::SystemRandom random;
     base::Diagnostics diagnostics;
