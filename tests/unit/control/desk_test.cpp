@@ -41,6 +41,7 @@ public:
     void event(Json event) override { events.push_back(std::move(event)); }
     void done(base::Result<Json> result) override {
         EXPECT_FALSE(answer) << "answered twice";
+        const auto let_go = std::exchange(on_gone, nullptr);
         answer = std::move(result);
     }
     std::vector<Json> events;
