@@ -91,7 +91,7 @@ TEST_P(ShippedProfile, CanBeSimulated) {
     const auto& link = plan->links.front();
     const auto* descriptor = find(link.adapter);
     if (descriptor->simulate == nullptr) GTEST_SKIP() << link.adapter << " plays its devices itself";
-    if (link.adapter == "mqtt") GTEST_SKIP() << "needs a broker; tests/integration/mqtt_test.py plays them";
+    if (link.adapter == "mqtt") GTEST_SKIP() << "its simulator needs a broker";
     const auto simulator = descriptor->simulate(loop_.get_executor(), *link.driver, plan->devices.front().number, "127.0.0.1:0",
                                                 [](const auto&) {});
     const auto started = simulator->start();
