@@ -17,7 +17,7 @@ public:
     Value run(std::uint32_t place) const {
         const auto& part = program_.parts[place];
         switch (part.op) {
-            case Op::constant: return part.constant;
+            case Op::constant: return finite(part.constant);  // a parameter may be 1e999
             case Op::name: return finite(inputs_(part.slot));
             case Op::negate: return number(part, 0, [](const Number& n) { return Number(Decimal{}) - n; });
             case Op::add: return add(run(part.parts[0]), run(part.parts[1]));

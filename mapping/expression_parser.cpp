@@ -366,7 +366,8 @@ private:
         next();
         std::string written(token.written);
         if (written.size() > 1 && written[1] == 'X') written[1] = 'x';
-        if (const auto exact = Decimal::parse(written)) return constant(Number(*exact), Type::number, token.at);
+        if (const auto exact = Decimal::parse(written); exact && Number(*exact).finite())
+            return constant(Number(*exact), Type::number, token.at);
         double rough = 0;
         const bool hex = written.size() > 2 && written[1] == 'x';
         std::uint64_t bits = 0;

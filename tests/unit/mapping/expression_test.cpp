@@ -153,6 +153,7 @@ TEST(ExpressionMistake, Syntax) {
     EXPECT_EQ(result("1 if hot", meter), "1:9: 'if' without 'else'; write: a if condition else b");
     EXPECT_EQ(result("1 < 2 < 3"), "1:7: two comparisons in a row; write a < b and b < c");
     EXPECT_EQ(result("12x"), "1:1: '12x' is no number; write 12, 0.5, 1e3 or 0x1F");
+    EXPECT_EQ(result("1e384"), "1:1: '1e384' is no number; write 12, 0.5, 1e3 or 0x1F");
     EXPECT_EQ(result("\"open"), "1:1: a text without its end; add the closing \"");
     EXPECT_EQ(result("and"), "1:1: 'and' makes no sense here; put a value before it");
     EXPECT_EQ(result("rund(1)"), "1:1: there is no function 'rund'; did you mean 'round'?");
@@ -211,7 +212,7 @@ TEST(ExpressionBounds, NeitherLongNorDeep) {
     EXPECT_EQ(result(nested(32, "(", ")")), "1:33: over 32 levels deep; split it over several points");
     EXPECT_NE(result(nested(100'000, "(", ")")).find("an expression of"), std::string::npos);
     EXPECT_NE(result(nested(2000, "-", "")).find("levels deep"), std::string::npos);
-  
+
     EXPECT_NE(result(nested(1000, "not ", "")).find("levels deep"), std::string::npos);
 }
 
