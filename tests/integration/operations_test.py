@@ -67,6 +67,7 @@ def test_a_format_that_cannot_be_is_4_06(stage):
 
 
 def test_object_25_tells_who_is_there(stage):
+    # GW-001, GW-003, GW-005, GW-011, GW-012, GW-013, GW-014
     plant = Plant(stage).ready()
     got = values_of(plant, "/25/0", formats.SENML_JSON)
     equal((got["/25/0/0"], got["/25/0/1"]), ("plant-1", "plant"))
@@ -81,6 +82,7 @@ def test_object_25_tells_who_is_there(stage):
 
 
 def test_what_to_brings_by_itself(stage):
+    # OBJ-007, OBJ-011, OBJ-012
     plant = Plant(stage).ready()
     got = values_of(plant, "/plant/3303/0", formats.SENML_JSON)
     equal(got["/plant/3303/0/5701"], "Cel")
@@ -219,6 +221,7 @@ def test_own_objects(stage):
 
 
 def test_a_long_answer_comes_in_blocks(stage):
+    # GW-003, GW-005, GW-018, CORE-030
     devices = [f"{{id: plant-number-{n:03}, profile: test/plant@1, link: field, unit: {n}, prefix: p{n}}}" for n in range(1, 41)]
     import plant as p
     plant = p.Plant(stage, units={n: p.unit() for n in range(1, 41)}, devices=devices).start()

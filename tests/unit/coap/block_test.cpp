@@ -33,6 +33,7 @@ protected:
     std::uint16_t id = 100;
 };
 
+// GW-046
 TEST_F(BlockTest, BlocksOfARequestAreJoined) {
     engine.answer_at_once = [](const lwm2m::Request&) { return lwm2m::Response{Code::changed}; };
     const std::string body = numbered(150);

@@ -88,6 +88,7 @@ protected:
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
 };
 
+// ETS-0401, TRANS-034
 TEST_F(DtlsTest, RegistersAndServesReadsOverAPreSharedKey) {  // TRANS-034
     registered_securely();
     EXPECT_STREQ(SSL_get_cipher(ssl_.get()), "PSK-AES128-CCM8");

@@ -121,6 +121,7 @@ TEST_F(RequestTest, SeparateAnswersGoOneAfterTheOther) {
     }
 }
 
+// GW-035
 TEST_F(RequestTest, AnExecuteThatIsRepeatedRunsOnce) {  // TRANS-002
     engine.answer_at_once = [](const lwm2m::Request&) { return lwm2m::Response{Code::changed}; };
     const auto execute = wire::request(wire::post, "/3/0/4", 99, "tok");
@@ -135,6 +136,7 @@ TEST_F(RequestTest, AnExecuteThatIsRepeatedRunsOnce) {  // TRANS-002
     EXPECT_EQ(engine.asked.size(), 3u) << "EXCHANGE_LIFETIME is over";
 }
 
+// CORE-098
 TEST_F(RequestTest, ARepeatedCreateGetsItsLocationAgain) {
     engine.answer_at_once = [](const lwm2m::Request&) {
         lwm2m::Response response{Code::created};

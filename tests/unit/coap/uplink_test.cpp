@@ -174,6 +174,7 @@ TEST_F(UplinkTest, TheQueueIsBounded) {
     EXPECT_EQ(answers.back().error().code, Errc::offline);
 }
 
+// CORE-030
 TEST_F(UplinkTest, ALongRegistrationGoesInBlocks) {  // TRANS-021
     open();
     const std::string links(2500, 'l');

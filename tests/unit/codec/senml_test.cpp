@@ -281,7 +281,7 @@ TEST(SenmlTime, is_told_once_when_all_values_have_the_same) {  // CORE-139
     EXPECT_EQ(encoded_hex(cbor, content, true),
               "82a4216c2f6430312f333330332f302f221a6553f10000643536303102f94c60a200643537303002f94da0");
     EXPECT_EQ(encoded_text(json, content),
-              R"([{"bn":"/d01/3303/0/","n":"5601","v":17.5},{"n":"5700","v":22.5}])");  // a plain Read
+              R"([{"bn":"/d01/3303/0/","n":"5601","v":17.5},{"n":"5700","v":22.5}])");  // a plain Read: GW-055
 }
 
 TEST(SenmlTime, is_told_record_by_record_when_values_differ) {

@@ -305,8 +305,6 @@ TEST(Reload, AHundredTimesLeavesNothingBehind) {
 }
 
 // GW-074
-// GW-074
-// GW-074
 TEST(Wishes, AServersEpmaxHastensThePollsOfWhatItObserves) {
     WholeGateway plant;
     plant.profile("slow", 1, "  temperature: {pin: 1, unit: Cel, every: 60s, to: 3303/0}\n");

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <regex>
+#include <set>
 
 /// Against the public registry's own files, where they are at hand: beside the project.
 using lwm2m::ObjectCatalog;
@@ -74,4 +76,24 @@ TEST_F(Registry, loads_whole_or_names_what_it_refuses) {  // OBJ-008
     EXPECT_EQ(refused.size(), 2U);                      // the index and the common resources, neither of them an object
     EXPECT_EQ(catalog.find(25)->version.str(), "2.0");  // over version_history's 1.0
     EXPECT_EQ(catalog.size(), 327U);
+}
+
+// OBJ-009
+TEST_F(Registry, gives_every_resource_of_every_file_and_no_other) {
+    std::size_t compared = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(registry)) {
+        if (entry.path().extension() != ".xml") continue;
+        std::ifstream stream(entry.path(), std::ios::binary);
+        const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+        const auto object = ObjectCatalog::parse_xml(text, entry.path().filename().string());
+        if (!object) continue;  // the index and the common resources: see above
+        std::set<unsigned> told, written;
+        for (const ResourceDef& resource : object->resources) told.insert(resource.id);
+        static const std::regex item("<Item\\s+ID=\"([0-9]+)\"");
+        for (std::sregex_iterator it(text.begin(), text.end(), item), end; it != end; ++it)
+            written.insert(static_cast<unsigned>(std::stoul((*it)[1].str())));
+        EXPECT_EQ(told, written) << entry.path();
+        ++compared;
+    }
+    EXPECT_EQ(compared, 327U);
 }

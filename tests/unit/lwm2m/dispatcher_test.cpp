@@ -143,6 +143,7 @@ TEST_F(Operations, a_format_that_cannot_say_it_is_not_acceptable) {
 }
 
 // gateway digest 11
+// GW-067, GW-068
 TEST_F(Operations, what_a_device_says_becomes_the_code_of_the_table) {
     using lwm2m::Errc;
     const std::pair<Errc, const char*> cases[] = {

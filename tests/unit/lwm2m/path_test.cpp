@@ -111,6 +111,7 @@ TEST(Target, writes_itself_the_way_it_was_read) {
     for (const char* text : {"/", "/d01", "/d01/3", "/d01/3/0/6/1", "/3/0"}) EXPECT_EQ(Target::parse(text)->str(), text);
 }
 
+// GW-007, GW-008
 TEST(Prefix, follows_the_grammar_of_configured_prefixes) {
     for (const char* good : {"dev0", "D", "a-b_c9", "abcdefghijklmnopqrstuvwxyz012345", "bs1", "RD"})
         EXPECT_TRUE(check_prefix(good)) << good;

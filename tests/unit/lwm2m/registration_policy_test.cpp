@@ -187,6 +187,18 @@ TEST_F(Policy, a_server_that_reads_25_only_then_is_registered_with_anew_when_a_d
     EXPECT_EQ(server.hears(), "");
 }
 
+// GW-023 GW-024
+TEST_F(Policy, a_new_object_list_of_a_device_is_told_to_its_observers_and_by_no_update) {
+    start_registered();
+    for (const auto& [path, token] : {std::pair{"/25/0/3", 1}, {"/25/0", 2}, {"/25", 3}})
+        server.observes(path, static_cast<lwm2m::ObservationId>(token));
+    tree.set("/25/0/3", std::string("</3303>;ver=1.1,</3303/0>"));
+    client->changed_below({"", lwm2m::Path::of({25, 0, 3})});
+    after(10s);
+    EXPECT_EQ(server.notifications(), 3u);
+    EXPECT_EQ(server.hears(), "");
+}
+
 // GW-025: a flapping radio link makes at most one Update in half a minute
 TEST_F(Policy, devices_that_come_and_go_all_the_time_are_told_twice_a_minute) {
     start_registered();

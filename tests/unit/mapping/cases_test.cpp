@@ -71,6 +71,7 @@ std::string verdict(const fs::path& site) {
 
 class MappingCase : public testing::TestWithParam<std::string> {};
 
+// GW-006, GW-007, GW-008
 TEST_P(MappingCase, IsToldAsExpected) {
     const auto site = cases / GetParam();
     const auto said = verdict(site);

@@ -101,6 +101,7 @@ TEST(Compile, EachObjectHasItsMainValue) {
     }
 }
 
+// GW-071, OBJ-001
 TEST(Compile, EveryDeviceShowsObject3) {
     const auto plan = Stage().points("  p: {pin: 1, to: 3303/0}\n").device().plan();
     const auto& type = *plan.devices.at(0).type;
