@@ -37,12 +37,13 @@ public:
     }
     Pdu reply(coap_pdu_type_t type, std::uint16_t id, const Token& token) override { return make(type, id, token, 0); }
     bool send(Pdu pdu) override {
+        if (!up) return false;
         if (coap_pdu_get_type(pdu.get()) == COAP_MESSAGE_CON) {
             need(!outstanding);
             outstanding = static_cast<std::uint16_t>(coap_pdu_get_mid(pdu.get()));
             last_token = Token::of(pdu.get());
         }
-        return up;
+        return true;
     }
     void ask_turn() override { wants_turn = true; }
     void give_turn() {
