@@ -18,7 +18,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr microseconds assumed_turnaround = 10ms;  // what a device needs before it answers; with TCP the way there and back
+constexpr microseconds assumed_turnaround = 10ms;  // what a device on a serial line needs before it answers
+constexpr microseconds assumed_round_trip = 1ms;   // to a device on a network, its thinking included: a plan is only called
+                                                   // impossible (busy_limit) when no ordinary network could carry it
 constexpr std::uint16_t tcp_gap = 32;              // 64 bytes more are cheaper than a round trip through the device
 constexpr auto holes_kept = std::chrono::hours(24);
 constexpr std::string_view holes_key = "holes ";
@@ -148,7 +150,8 @@ std::optional<std::string> ModbusAdapter::is_known(std::uint8_t unit) const {
 
 microseconds ModbusAdapter::turnaround_of(const Device& device) const {
     const Turnaround& turnaround = queue_.turnaround(device.unit);
-    return turnaround.measured() ? turnaround.told() : assumed_turnaround;
+    if (turnaround.measured()) return turnaround.told();
+    return settings_.line() != nullptr ? assumed_turnaround : assumed_round_trip;
 }
 
 ReadLimits ModbusAdapter::limits_of(const Device& device) const {

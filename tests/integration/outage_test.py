@@ -78,7 +78,7 @@ def no_false_value(stage, fault, rtu=False):
     for raw in (200, 210, 220, 230):
         true.add(f"{raw / 10:g}")
         plant.slaves.set(1, "holding", 0, raw)
-        until("some polls", lambda n=len(plant.slaves.requests(fc=3)): len(plant.slaves.requests(fc=3)) > n + 6, 15)
+        until("some polls", lambda n=len(plant.slaves.requests(fc=3)): len(plant.slaves.requests(fc=3)) > n + 6, 45)
     plant.slaves.ctl("clear")
     plant.slaves.set(1, "holding", 0, 255)
     plant.peer.wait_value(TEMPERATURE, "25.5", 20)
