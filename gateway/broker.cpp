@@ -228,12 +228,7 @@ void Broker::send(std::shared_ptr<Writing> writing) {
                 store_.expire(its.first_reading + writing->point);  // after a timeout nobody knows which value it has
                 const auto now = timers_.now();
                 if (written.error().code == Errc::offline && now < writing->keep_until) {  // nothing has left
-                    const auto [first, last] = writing_.equal_range(writing->device);
-                    for (auto it = first; it != last; ++it)
-                        if (it->second == writing) {
-                            writing_.erase(it);
-                            break;
-                        }
+                    unlist(writing);
                     ++writing->tries;
                     keep(writing, std::chrono::ceil<base::Milliseconds>(writing->keep_until - now));
                     return;
@@ -301,12 +296,7 @@ void Broker::check(const std::shared_ptr<Writing>& writing, bool same, const bas
     guard_.written(writing->device, writing->point);
     const auto& name = point_of(*writing).name;
     if (error == nullptr && writing->tries > 0) {
-        const auto [first, last] = writing_.equal_range(writing->device);
-        for (auto it = first; it != last; ++it)
-            if (it->second == writing) {
-                writing_.erase(it);
-                break;
-            }
+        unlist(writing);
         return send(writing);
     }
     if (error == nullptr)
@@ -314,15 +304,16 @@ void Broker::check(const std::shared_ptr<Writing>& writing, bool same, const bas
     finish(writing, tl::unexpected(base::in(fmt::format("reading '{}' back", name), *error)));
 }
 
+void Broker::unlist(const std::shared_ptr<Writing>& writing) {
+    const auto [first, last] = writing_.equal_range(writing->device);
+    const auto found = std::find_if(first, last, [&](const auto& entry) { return entry.second == writing; });
+    if (found != last) writing_.erase(found);
+}
+
 void Broker::finish(const std::shared_ptr<Writing>& writing, Result<void> result) {
     const auto keep_alive = writing;
     writing->alarm.cancel();
-    const auto [first, last] = writing_.equal_range(writing->device);
-    for (auto it = first; it != last; ++it)
-        if (it->second == writing) {
-            writing_.erase(it);
-            break;
-        }
+    unlist(writing);
     if (!result)
         links_.troubles().tell(writing->device, Troubles::Of::point, writing->point, "write: " + result.error().message,
                                timers_.wall());
@@ -384,17 +375,18 @@ void Broker::act_next(DeviceIndex index) {
     if (next) act(index, std::move(*next));
 }
 
+void Broker::step_after(const std::shared_ptr<Acting>& acting, base::Milliseconds span) {
+    acting->alarm.set(timers_.now() + span, [this, its = std::weak_ptr(acting)] {
+        if (const auto still = its.lock()) step(still);
+    });
+}
+
 void Broker::step(std::shared_ptr<Acting> acting) {
     if (acting->next == acting->steps.size()) return end(acting, {});
     const EndDevice& device = devices_.at(acting->device);
     const auto& current = acting->steps[acting->next];
     const auto what = fmt::format("action '{}', step {}", device.info->type->actions[acting->action].name, acting->next + 1);
     if (timers_.now() > acting->deadline) return end(acting, fail(Errc::timeout, what + ": out of time"));
-    const auto later = [this, &acting](base::Milliseconds span) {
-        acting->alarm.set(timers_.now() + span, [this, its = std::weak_ptr(acting)] {
-            if (const auto still = its.lock()) step(still);
-        });
-    };
     if (const auto* write = std::get_if<mapping::WriteStep>(&current)) {
         links_.driver(acting->device)
             .write(device.spec->number, write->index, write->value, std::min(acting->deadline, timers_.now() + request_limit),
@@ -407,7 +399,7 @@ void Broker::step(std::shared_ptr<Acting> acting) {
                    });
     } else if (const auto* wait = std::get_if<mapping::WaitStep>(&current)) {
         ++acting->next;
-        later(wait->span);
+        step_after(acting, wait->span);
     } else {
         const auto& expect = std::get<mapping::ExpectStep>(current);
         if (acting->expect_until == base::Instant{}) acting->expect_until = timers_.now() + expect.within;
@@ -424,9 +416,7 @@ void Broker::step(std::shared_ptr<Acting> acting) {
                           end(acting, fail(got || values.empty() ? Errc::internal : values[0].error().code,
                                            what + ": the expected value did not come in time"));
                       } else {
-                          acting->alarm.set(timers_.now() + read_back_pause, [this, its = std::weak_ptr(acting)] {
-                              if (const auto still = its.lock()) step(still);
-                          });
+                          step_after(acting, read_back_pause);
                       }
                   });
     }

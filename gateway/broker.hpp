@@ -71,9 +71,11 @@ private:
     void verify(std::shared_ptr<Writing>);
     void check(const std::shared_ptr<Writing>&, bool same, const base::Error* error);
     void finish(const std::shared_ptr<Writing>&, base::Result<void>);
+    void unlist(const std::shared_ptr<Writing>&);
     void act(DeviceIndex, Queued);
     void act_next(DeviceIndex);
     void step(std::shared_ptr<Acting>);
+    void step_after(const std::shared_ptr<Acting>&, base::Milliseconds);
     void end(const std::shared_ptr<Acting>&, base::Result<void>);
     void answered(DeviceIndex, const adapters::Adapter::Values&);
     const mapping::PointSpec& point_of(const Writing&) const;

@@ -1,4 +1,5 @@
 #include "gateway/base/log.hpp"
+#include "gateway/base/pattern.hpp"
 #include "mapping/plan.hpp"
 
 #include <fmt/format.h>
@@ -53,27 +54,6 @@ Result<std::string> fill(const std::string& text, const adapters::Found& found) 
     return result;
 }
 
-/// A pattern with * and ?; linear in both but for the product of their lengths.
-bool matches(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            mark = t;
-        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-            ++p;
-            ++t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
-}
-
 bool is_plain_number(std::string_view text) {
     return !text.empty() && text.size() < 10 && (text == "0" || text[0] != '0') &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -118,7 +98,8 @@ Result<Node> Rule::device(const adapters::Found& found) const {
 
 bool Rule::allows(const adapters::Found& found) const {
     const auto any = [&](std::string_view text) {
-        return std::any_of(allow.begin(), allow.end(), [&](const std::string& pattern) { return matches(pattern, text); });
+        return std::any_of(allow.begin(), allow.end(),
+                           [&](const std::string& pattern) { return base::fits_pattern(pattern, text); });
     };
     if (any(found.key)) return true;
     if (std::any_of(found.site.begin(), found.site.end(), [&](const auto& entry) { return any(entry.second); })) return true;

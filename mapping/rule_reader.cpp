@@ -19,7 +19,7 @@ constexpr std::size_t longest_name = 128;
 class Reader {
 public:
     Reader(const Node& node, const RuleContext& context, Diagnostics& diagnostics)
-        : node_(node), context_(context), diagnostics_(diagnostics) {
+        : node_(with_serial(node, context)), context_(context), diagnostics_(diagnostics) {
         const Node* name = node.kind() == Node::Kind::map ? node.find("name") : nullptr;
         what_ = name != nullptr ? fmt::format("rule '{}'", name->written().substr(0, longest_name)) : "rule";
     }
@@ -56,6 +56,29 @@ public:
     }
 
 private:
+    /// A rule that does not say where the serial number stands takes the place from the profile of its `make`, so that
+    /// `${serial}` needs no second word. Only what reads the same without the rest of the profile.
+    static Node with_serial(const Node& rule, const RuleContext& context) {
+        const auto below = [](const Node* node, std::string_view key) -> const Node* {
+            return node != nullptr && node->kind() == Node::Kind::map ? node->find(key) : nullptr;
+        };
+        const Node* reference = below(below(&rule, "make"), "profile");
+        if (reference == nullptr || below(&rule, "serial") != nullptr) return rule;
+        Diagnostics unheard;  // read_make tells it
+        const Profile* profile = context.library.find(reference->written(), reference->at(), unheard);
+        if (profile == nullptr) return rule;
+        const Node* serial = below(below(profile->root, "device"), "serial");
+        const Node* type = below(serial, "type");
+        if (below(serial, "at") == nullptr || type == nullptr || !references(*serial).empty()) return rule;
+        const Node* section = below(profile->root, profile->protocol);
+        if (type->written() != "string" && below(section, "order") != nullptr && below(serial, "order") == nullptr) return rule;
+        auto place = serial->members();
+        if (const Node* addresses = below(section, "addresses")) place.push_back({"addresses", addresses->at(), *addresses});
+        auto members = rule.members();
+        members.push_back({"serial", serial->at(), Node::map(serial->at(), std::move(place))});
+        return Node::map(rule.at(), std::move(members));
+    }
+
     void read_approval(Fields& fields) {
         fields.need("approve", "write approve: manual, auto or allowlist");
         if (const auto approve = fields.choice("approve", {"manual", "auto", "allowlist"}))
@@ -90,7 +113,10 @@ private:
                 std::vector<std::string_view> known(facts_->begin(), facts_->end());
                 known.push_back("key");
                 diagnostics_.error(reference.at, fmt::format("{}: nothing that is found says '${{{}}}'", what, reference.name),
-                                   suggestion(reference.name, known, ""));
+                                   reference.name == "serial"
+                                       ? "say where it stands: serial: {at: …, type: string, length: …} in the rule, or "
+                                         "below device: of the profile"
+                                       : suggestion(reference.name, known, ""));
             }
         }
     }
@@ -193,7 +219,7 @@ private:
         rule_.set.push_back({parameter.name, given, is_text(parameter), false});
     }
 
-    const Node& node_;
+    const Node node_;
     const RuleContext& context_;
     Diagnostics& diagnostics_;
     std::string what_;

@@ -27,7 +27,7 @@ public:
     std::optional<Kind> kind(ShapeId, PointIndex) const override;
     std::optional<DeviceId> add_device(ShapeId, Fields& site) override;
     std::optional<RuleId> add_rule(Fields& rule) override;
-    std::optional<std::vector<std::string>> facts(RuleId) const override { return fact_names(); }
+    std::optional<std::vector<std::string>> facts(RuleId rule) const override { return discovery_.rule(rule).facts(); }
 
     void recall(const Words& remembered) override;
     void start(Sink&) override;

@@ -1,5 +1,7 @@
 #include "adapters/modbus/discovery.hpp"
 
+#include "gateway/base/pattern.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -49,35 +51,16 @@ void read_serial(const Node& node, Fields& rule, DiscoveryRule& read) {
 
 std::string_view usual_units(bool serial_line) { return serial_line ? "1-247" : "1,255"; }
 
-bool matches(std::string_view pattern, std::string_view text) {
-    // Goes back to the last * only: linear in the pattern times the text.
-    std::size_t p = 0, t = 0, star = std::string_view::npos, from = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            from = t;
-        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-            ++p;
-            ++t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++from;
-        } else {
-            return false;
-        }
-    }
-    return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
-
 bool matches(const DiscoveryRule& rule, const Words& facts) {
     return std::all_of(rule.identify.begin(), rule.identify.end(), [&](const auto& wish) {
         const auto fact = facts.find(wish.first);
-        return fact != facts.end() && matches(wish.second, fact->second);
+        return fact != facts.end() && base::fits_pattern(wish.second, fact->second);
     });
 }
 
-std::vector<std::string> fact_names() {
-    std::vector<std::string> names{"unit", "serial", "server_id"};
+std::vector<std::string> DiscoveryRule::facts() const {
+    std::vector<std::string> names{"unit", "server_id"};
+    if (serial) names.emplace_back("serial");
     for (const auto name : identify_names()) names.emplace_back(name);
     return names;
 }

@@ -11,14 +11,13 @@ struct DiscoveryRule {
     double share = 0.02;
     std::map<std::string, std::string> identify;  ///< fact → pattern with * and ?
     std::optional<PointShape> serial;
+
+    /// What a find may tell: `serial` only where the rule says in which register it stands.
+    std::vector<std::string> facts() const;
 };
 
 /// Keys: units, every, share, identify, serial. Reports every mistake, then returns nothing.
 std::optional<DiscoveryRule> read_rule(Fields& rule, bool serial_line);
-/// What a find may tell.
-std::vector<std::string> fact_names();
-/// `*` stands for any text, `?` for one character; capitals count.
-bool matches(std::string_view pattern, std::string_view text);
 bool matches(const DiscoveryRule&, const Words& facts);
 
 /// The units that a scan looks at when nobody says which: all of a serial line; behind a host those that devices with
@@ -35,6 +34,7 @@ public:
         rules_.push_back({std::move(rule), {}});
         return static_cast<RuleId>(rules_.size() - 1);
     }
+    const DiscoveryRule& rule(RuleId id) const { return rules_.at(id).rule; }
     void start(Sink&, Known known, base::Milliseconds timeout);
     void stop();
     /// A scan by hand goes before: what was begun is begun anew after resume(), a minute later.

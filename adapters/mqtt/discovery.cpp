@@ -1,5 +1,7 @@
 #include "adapters/mqtt/discovery.hpp"
 
+#include "gateway/base/pattern.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -144,7 +146,7 @@ std::vector<Found> find(const DiscoveryRule& rule, std::string_view topic, Paylo
             const auto fact = keys && keys->size() == 1 ? words.find(keys->front()) : words.end();
             if (fact == words.end() ||
                 std::none_of(condition.any.begin(), condition.any.end(),
-                             [&](const std::string& pattern) { return fits_pattern(pattern, fact->second); }))
+                             [&](const std::string& pattern) { return base::fits_pattern(pattern, fact->second); }))
                 return finds;
         }
         if (auto found = find_one(rule, topic, words, json, 0)) finds.push_back(std::move(*found));

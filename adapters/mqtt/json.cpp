@@ -102,7 +102,7 @@ private:
 
     bool value(std::size_t depth) {
         if (at_ >= text_.size() || depth > json_depth || values_.size() >= json_values) return false;
-        const std::size_t place = values_.size(), start = at_;
+        const std::size_t place = values_.size();
         values_.emplace_back();
         bool good = false;
         switch (text_[at_]) {
@@ -119,9 +119,7 @@ private:
             default: good = number(place);
         }
         if (!good) return false;
-        Value& made = values_[place];
-        if (made.kind != Kind::text) made.raw = text_.substr(start, at_ - start);
-        made.behind = static_cast<std::uint32_t>(values_.size());
+        values_[place].behind = static_cast<std::uint32_t>(values_.size());
         return true;
     }
 

@@ -49,8 +49,6 @@ public:
     std::optional<Place> item(Place place, std::size_t index) const;
     /// A text's content.
     std::string text(Place place) const;
-    /// A value as it stands in the text.
-    std::string_view written(Place place) const { return values_[place].raw; }
 
 private:
     struct Value {
@@ -58,7 +56,7 @@ private:
         bool escaped = false;
         std::uint32_t size = 0;    // of list and map
         std::uint32_t behind = 0;  // the place after this value and all below it
-        std::string_view raw;      // text: without quotes
+        std::string_view raw;      // of a text, without its quotes
         union {
             bool boolean;
             std::int64_t integer;

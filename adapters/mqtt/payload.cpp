@@ -1,5 +1,7 @@
 #include "adapters/mqtt/payload.hpp"
 
+#include "gateway/base/pattern.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -109,26 +111,6 @@ const Json* Payload::json() {
     return json_ ? &*json_ : nullptr;
 }
 
-bool fits_pattern(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
-            ++p;
-            ++t;
-        } else if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            mark = t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.size() && pattern[p] == '*') ++p;
-    return p == pattern.size();
-}
-
 bool hold(const std::vector<Condition>& conditions, const Json& json, Json::Place from) {
     return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& condition) {
         const auto place = condition.at.find(json, from);
@@ -137,7 +119,7 @@ bool hold(const std::vector<Condition>& conditions, const Json& json, Json::Plac
         if (!said) return false;
         const std::string text = plain_value(*said);
         return std::any_of(condition.any.begin(), condition.any.end(),
-                           [&](const std::string& pattern) { return fits_pattern(pattern, text); });
+                           [&](const std::string& pattern) { return base::fits_pattern(pattern, text); });
     });
 }
 

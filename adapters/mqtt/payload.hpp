@@ -32,7 +32,6 @@ struct Condition {
     std::vector<std::string> any;
 };
 bool hold(const std::vector<Condition>&, const Json&, Json::Place from = 0);
-bool fits_pattern(std::string_view pattern, std::string_view text);
 
 /// How bytes are written in a payload.
 enum class Held : std::uint8_t { base64, hex, raw };

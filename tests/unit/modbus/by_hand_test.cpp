@@ -315,14 +315,5 @@ TEST_F(Scan, MistakesInARuleAreToldAllAtOnce) {
               "rules.yaml:1:79: rule 'meters': serial: 'at' is missing; write holding:10, input:10, coil:10 or discrete:10\n");
 }
 
-TEST(Patterns, AreTextWithStars) {
-    EXPECT_TRUE(matches("Acme*", "Acme"));
-    EXPECT_TRUE(matches("*EM?4*", "the EM24-X"));
-    EXPECT_FALSE(matches("Acme", "acme"));
-    EXPECT_FALSE(matches("Acme?", "Acme"));
-    EXPECT_TRUE(matches("*", ""));
-    EXPECT_FALSE(matches("*a*a*a*a*a*a*a*b", std::string(5000, 'a'))) << "and in no time";
-}
-
 }  // namespace
 }  // namespace adapters::modbus
