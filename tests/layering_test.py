@@ -32,7 +32,7 @@ LAYERS = [
     ("adapters/modbus/",          (".", "adapters/api/", "gateway/base/"),           ("boost", "libmodbus", "mbedtls")),
     ("adapters/sim/",             (".", "adapters/api/", "gateway/base/"),           ("boost",)),
     ("adapters/mqtt/",            (".", "adapters/api/", "gateway/base/"),           ("boost", "paho")),
-    ("adapters/ble/",             (".", "adapters/api/", "gateway/base/"),           ("boost", "sdbus-c++")),
+    ("adapters/ble/",             (".", "adapters/api/", "gateway/base/"),           ("boost", "mbedtls", "sdbus-c++")),
     ("config/",                   ("config/", "gateway/base/"),                      ("yaml-cpp",)),
     ("mapping/",                  ("mapping/", "adapters/api/", "gateway/base/", "lwm2m/path.hpp", "lwm2m/value.hpp",
                                    "lwm2m/object_catalog.hpp", "lwm2m/operation.hpp"), ()),

@@ -110,6 +110,8 @@ public:
     /// What a bound point's values are, so that the mapping can hold them against the resource's type and find the bits of
     /// `invalid: [0x8000]`; nothing when only running tells.
     virtual std::optional<Kind> kind(ShapeId, PointIndex) const { return std::nullopt; }
+    /// The SenML unit that the values of a bound point have by themselves (a SIG characteristic); the profile's `unit` goes before.
+    virtual std::optional<std::string> unit(ShapeId, PointIndex) const { return std::nullopt; }
     /// The values of a bound point come by themselves (a broker hands them on): it is read only as often as the profile says.
     virtual bool unasked(ShapeId, PointIndex) const { return false; }
     /// Something that is none of the devices stands between (a broker): while it is away nobody knows whether they are
