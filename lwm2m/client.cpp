@@ -45,6 +45,7 @@ struct Client::Impl {
         std::vector<Held> held;
         std::uint64_t exchange = 0;  // number of the uplink in flight; answers to older ones are late and ignored
         bool session_lost = false;   // told of, and not yet back
+        bool leaving = false;        // as soon as the Register under way is answered
         RegistrationState told = RegistrationState::away;
         std::string told_trouble;
     };
@@ -109,7 +110,9 @@ struct Client::Impl {
     void answered(Server&, Registration::Kind, const Result<UplinkAnswer>&);
     void tell(Server&);
     void serve_held(Server&);
+    void leave(Server&);
     void left();
+    void close();
 
     Client& client;
     Transport& transport;
@@ -162,10 +165,8 @@ void Client::Impl::send(Server& server, Registration::Step step) {
 void Client::Impl::answered(Server& server, Registration::Kind kind, const Result<UplinkAnswer>& answer) {
     ++server.exchange;
     server.registration.answered(answer, timers.now());
-    if (kind == Registration::Kind::deregister) {
-        if (--still_leaving == 0) left();
-        return;
-    }
+    if (std::exchange(server.leaving, false)) return leave(server);
+    if (kind == Registration::Kind::deregister) return left();
     if (kind == Registration::Kind::disable) transport.reconnect(server.peer.id);  // deaf until the next Register
     server.peer.minor = server.registration.minor();
     const bool up = server.registration.state() == RegistrationState::registered;
@@ -243,11 +244,29 @@ void Client::Impl::serve_held(Server& server) {
         client.on_request(server.peer.id, std::move(held.request), std::move(held.reply));
 }
 
+// De-registers where there is something to de-register. One that is just registering hears the answer first: a server that
+// took it would keep the registration of a gateway that is gone.
+void Client::Impl::leave(Server& server) {
+    server.leaving = server.registration.asking();
+    if (server.leaving) return;
+    auto step = server.registration.stop();
+    ++server.exchange;  // what is in flight does not count any more
+    tell(server);
+    serve_held(server);
+    if (step) return send(server, std::move(*step));
+    left();
+}
+
 void Client::Impl::left() {
+    if (--still_leaving == 0) close();
+}
+
+void Client::Impl::close() {
     leaving.cancel();
     still_leaving = 0;
     for (auto& [id, server] : servers) {
         ++server.exchange;
+        if (std::exchange(server.leaving, false)) server.registration.stop();
         transport.close(id);
     }
     if (const auto done = std::exchange(on_left, nullptr)) done();
@@ -279,21 +298,15 @@ Result<void> Client::start() {
 
 void Client::stop(std::function<void()> done) {
     impl_->on_left = std::move(done);
-    impl_->still_leaving = 1;  // this function
+    impl_->started = false;
+    impl_->still_leaving = impl_->servers.size() + 1;  // this function is the one
     for (auto& [id, server] : impl_->servers) {
         server.timer.cancel();
-        auto step = server.registration.stop();
-        ++server.exchange;  // what is in flight does not count any more
         impl_->observer.drop_all(id);
-        impl_->tell(server);
-        impl_->serve_held(server);
-        if (step) {
-            ++impl_->still_leaving;
-            impl_->send(server, std::move(*step));
-        }
+        impl_->leave(server);
     }
-    impl_->leaving.set(impl_->timers.now() + leave_within, [impl = impl_.get()] { impl->left(); });
-    if (--impl_->still_leaving == 0) impl_->left();
+    impl_->leaving.set(impl_->timers.now() + leave_within, [impl = impl_.get()] { impl->close(); });
+    impl_->left();
 }
 
 void Client::changed(const Target& target, const Value& value, WallTime at) { impl_->observer.changed(target, value, at); }

@@ -69,6 +69,8 @@ public:
     void set_retry(const Retry& retry, base::Instant now);
     /// What to say when leaving, if anything; nothing is sent afterwards.
     std::optional<Step> stop();
+    /// A Register is under way: the server may know us in a moment, so that one who leaves awaits the answer and then stops.
+    bool asking() const { return in_flight_ == Kind::register_; }
 
     /// What to send now, if anything; then answered() is awaited.
     std::optional<Step> take(base::Instant now, const ObjectList& list);

@@ -441,12 +441,44 @@ TEST_F(Registration, leaving_does_not_wait_for_a_silent_server) {
 TEST_F(Registration, leaving_without_a_registration_is_immediate) {
     start();
     server.hears();
+    server.answers(Code::forbidden);
     int left = 0;
     client->stop([&] { ++left; });
     EXPECT_EQ(left, 1);
-    server.answers(Code::created, {"rd", "1"});
+    after(1h);
     EXPECT_EQ(server.hears(), "");
     EXPECT_EQ(client->state(1), State::deregistered);
+}
+
+TEST_F(Registration, leaving_while_registering_undoes_what_the_server_took) {
+    start();
+    server.hears();
+    int left = 0;
+    client->stop([&] { ++left; });
+    EXPECT_EQ(left, 0);
+    server.answers(Code::created, {"rd", "1"});
+    EXPECT_EQ(server.hears(), "DELETE /rd/1");
+    EXPECT_EQ(left, 0);
+    server.answers(Code::deleted);
+    EXPECT_EQ(left, 1);
+    EXPECT_EQ(client->state(1), State::deregistered);
+}
+
+TEST_F(Registration, leaving_while_registering_ends_with_a_refusal_or_after_two_seconds) {
+    for (const bool refused : {true, false}) {
+        start();
+        server.hears();
+        int left = 0;
+        client->stop([&] { ++left; });
+        if (refused)
+            server.answers(Code::forbidden);
+        else
+            after(2s);
+        EXPECT_EQ(left, 1);
+        EXPECT_EQ(client->state(1), State::deregistered);
+        after(1h);
+        EXPECT_EQ(server.hears(), "");
+    }
 }
 
 // CORE-018

@@ -19,6 +19,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 namespace adapters::mqtt {
@@ -156,9 +157,12 @@ public:
     bool hears(const std::string& line) {
         return until([&] { return std::find(heard.begin(), heard.end(), line) != heard.end(); });
     }
-    void write(DeviceId device, PointIndex point, Scalar value, std::string* said) {
+    /// What became of it, once that is known; it may be known only when the link is stopped.
+    std::shared_ptr<const std::string> write(DeviceId device, PointIndex point, Scalar value) {
+        auto said = std::make_shared<std::string>();
         adapter->write(device, point, std::move(value), timers.now() + std::chrono::seconds(8),
                        [said](Result<void> result) { *said = result ? "done" : result.error().message; });
+        return said;
     }
 
     void value(DeviceId device, PointIndex point, Scalar scalar, base::WallTime) override {
