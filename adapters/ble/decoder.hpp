@@ -58,11 +58,17 @@ struct Memory {
     base::Instant authentic{};            ///< when that came; the epoch: in an earlier run
 };
 
-/// What a site or profile says about security.
+/// What becomes of a counter that is not above the last. A device that lost power counts from 0 again, and so does a
+/// stranger who kept an old message.
+enum class Replay : std::uint8_t {
+    restarts,  ///< refused, but a counter below 256 after a minute of silence is a new battery
+    strict,    ///< refused; after a new battery somebody must forget the device's counter
+    ignored    ///< taken: for devices that begin anywhere
+};
+
 struct Security {
     std::optional<Key> key;
-    /// A device that lost power counts from 0 again. Accepted (else): a counter below 256 after a minute of silence.
-    bool strict = false;
+    Replay replay = Replay::restarts;
 };
 
 struct Report {
@@ -76,6 +82,9 @@ public:
     virtual ~Decoder() = default;
     virtual std::string_view name() const = 0;
     virtual std::span<const Field> fields() const = 0;
+    /// Where it stands in an advertisement: one of both.
+    virtual std::optional<std::uint16_t> company() const { return std::nullopt; }
+    virtual std::optional<Uuid> service() const { return std::nullopt; }
     /// Does the format have a key?
     virtual bool encrypts() const { return false; }
     /// Changes `memory` only for a report that is taken. Never throws, never reads past the data.

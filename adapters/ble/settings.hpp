@@ -67,6 +67,7 @@ struct GattPlace {
     const SigFormat* sig = nullptr;
     std::uint16_t field = 0;
     std::uint16_t byte = 0;  ///< `at: byte:2`: where the value begins
+    bool partial = false;    ///< with `at`: a write keeps what stands around it
     Encoding encoding;       ///< length 0: all that follow
 };
 

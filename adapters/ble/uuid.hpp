@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,11 @@ public:
         Uuid uuid;
         uuid.bytes_ = base;
         for (std::size_t i = 0; i < 4; ++i) uuid.bytes_[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+        return uuid;
+    }
+    static Uuid of_bytes(std::span<const std::uint8_t, 16> most_significant_first) {
+        Uuid uuid;
+        std::memcpy(uuid.bytes_.data(), most_significant_first.data(), 16);
         return uuid;
     }
     /// "0x181A", "181A", "0000181A", "0000181a-0000-1000-8000-00805f9b34fb", in small or capital digits; nothing else.
