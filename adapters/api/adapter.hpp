@@ -112,6 +112,8 @@ public:
     virtual std::optional<Kind> kind(ShapeId, PointIndex) const { return std::nullopt; }
     /// The SenML unit that the values of a bound point have by themselves (a SIG characteristic); the profile's `unit` goes before.
     virtual std::optional<std::string> unit(ShapeId, PointIndex) const { return std::nullopt; }
+    /// How often a bound point is read when the profile does not say; nothing: every 10 s.
+    virtual std::optional<base::Milliseconds> period(ShapeId, PointIndex) const { return std::nullopt; }
     /// The values of a bound point come by themselves (a broker hands them on): it is read only as often as the profile says.
     virtual bool unasked(ShapeId, PointIndex) const { return false; }
     /// Something that is none of the devices stands between (a broker): while it is away nobody knows whether they are
@@ -210,6 +212,9 @@ public:
     virtual Cost cost(DeviceId, const std::vector<PointIndex>&) const { return {}; }
     /// How much of the link's time the site allows for polls (`busy: 70%`), 0 to 1.
     virtual double busy_limit() const { return 1.0; }
+    /// How many polls of different groups it wants at the same time; a bus with one master has one. The next comes when one
+    /// of them is answered.
+    virtual std::size_t polls_at_once() const { return 1; }
     /// The requests that a read of these points makes, one line each: "holding 1..21  21 registers, 2 gaps".
     virtual std::vector<std::string> explain(DeviceId, const std::vector<PointIndex>&) const = 0;
     /// Where the link goes, for status and logs: "tcp 192.0.2.10:502". No secret.

@@ -4,6 +4,8 @@
 #include "adapters/ble/discovery.hpp"
 #include "adapters/ble/gatt_value.hpp"
 
+#include <set>
+
 namespace adapters::ble {
 
 /// The part of the adapter that needs no radio: device types, devices and rules as the mapping binds them, and a profile's
@@ -16,7 +18,9 @@ public:
     std::optional<PointIndex> add_point(ShapeId, Fields& point, Fields* write, Access) override;
     std::optional<Kind> kind(ShapeId, PointIndex) const override;
     std::optional<std::string> unit(ShapeId, PointIndex) const override;
-    /// Beacons, notifications and the radio's own fields come by themselves.
+    std::optional<Milliseconds> period(ShapeId, PointIndex) const override;
+    /// Beacons, notifications of a device that stays connected and the radio's own fields come by themselves. A point with
+    /// `notify` of a device that is connected for each poll is polled: read, or waited for where it can only be notified.
     bool unasked(ShapeId, PointIndex) const override;
     bool apart() const override { return true; }  // a radio that is away says nothing about the devices
     std::optional<DeviceId> add_device(ShapeId, Fields& site) override;
@@ -49,6 +53,7 @@ private:
     std::vector<BoundShape> shapes_;
     std::vector<BoundDevice> devices_;
     std::vector<DiscoveryRule> rules_;
+    std::set<Address> addresses_;
 };
 
 }  // namespace adapters::ble

@@ -8,7 +8,7 @@
 namespace adapters::ble {
 
 /// The counters of encrypted beacons over restarts, packed for Sink::remember (256 keys of 4 kB): 64 keys "replay 00" to
-/// "replay 3f", each device in that of its address. At most most_devices.
+/// "replay 3f", each device in that of its address's last byte. At most most_devices, and 140 with the same key.
 class ReplayBook {
 public:
     /// What was remembered. Whatever makes no sense is left alone.
@@ -22,6 +22,7 @@ public:
     void save(const std::function<void(std::string key, std::string value)>& remember);
 
 private:
+    static constexpr std::size_t longest_entry = 4'000;  // bytes of one key's text before the last device
     std::unordered_map<Address, std::uint32_t> counters_;
     std::set<std::uint8_t> changed_;
 };
