@@ -115,8 +115,9 @@ struct LinkHost::Running final : adapters::Sink {
     bool up = false, known = false;  // known: the adapter has said so
     std::string reason;
     base::Instant since;
-    bool busy = false, pumping = false, halted = false;
-    base::Instant asked{};
+    bool pumping = false, halted = false;
+    std::size_t at_once = 1;
+    std::vector<base::Instant> asked;  // when the polls in flight left
     std::uint64_t polls = 0, unanswered = 0;
     base::Milliseconds late{}, most_late{};
 };
@@ -148,6 +149,8 @@ void LinkHost::begin(std::size_t link) {
                                 base::Instant::duration(std::chrono::seconds(1)) * link / links_.size());
     running.scheduler = std::make_unique<PollScheduler>(devices_, running.devices, timers_.now() + apart);
     running.scheduler->set_busy_limit(driver.busy_limit());
+    running.at_once = std::max<std::size_t>(driver.polls_at_once(), 1);
+    running.scheduler->set_at_once(running.at_once);
     driver.start(running);
     pump(running);
 }
@@ -204,12 +207,12 @@ void LinkHost::pump(Running& running) {
     if (running.pumping || !running.scheduler) return;  // an adapter that answers at once comes back in here
     running.pumping = true;
     // A bounded turn, so that a link full of instant answers leaves time for the server.
-    for (int turns = 0; turns < 64 && !running.busy && !running.halted && (running.up || !running.known); ++turns) {
+    for (int turns = 0;
+         turns < 64 && running.asked.size() < running.at_once && !running.halted && (running.up || !running.known); ++turns) {
         const auto now = timers_.now();
         const auto due = running.scheduler->take(now);
         if (!due) break;
-        running.busy = true;
-        running.asked = now;
+        running.asked.push_back(now);
         ++running.polls;
         if (!due->probe) {
             running.late = std::chrono::duration_cast<base::Milliseconds>(now - due->since);
@@ -230,14 +233,15 @@ void LinkHost::pump(Running& running) {
 }
 
 void LinkHost::arm(Running& running) {
-    if (running.halted || running.busy || (running.known && !running.up)) return;
+    if (running.halted || (running.known && !running.up)) return;
+    if (running.asked.size() >= running.at_once) return;  // the next answer goes on
     const base::Instant next = running.scheduler->next();
     if (next != base::Instant::max()) running.alarm.set(next, [this, &running] { pump(running); });
 }
 
 void LinkHost::polled(Running& running, const PollScheduler::Due& due, base::Instant asked, WriteGuard::Stamp stamp,
                       adapters::Adapter::Values values) {
-    running.busy = false;
+    running.asked.erase(std::ranges::find(running.asked, asked));
     if (running.halted) return;
     const EndDevice& device = devices_.at(due.device);
     const auto& probe = device.info->type->health.probe;
@@ -309,7 +313,8 @@ base::Result<void> LinkHost::available(DeviceIndex device) const {
 
 std::string LinkHost::stuck() const {
     for (const auto& link : links_)
-        if (link->busy && !link->halted && timers_.now() - link->asked > 2 * poll_limit) return link->spec().name;
+        if (!link->asked.empty() && !link->halted && timers_.now() - std::ranges::min(link->asked) > 2 * poll_limit)
+            return link->spec().name;
     return {};
 }
 

@@ -12,7 +12,7 @@
 
 namespace gateway {
 
-/// Runs the links: starts and stops their adapters, polls what the schedulers say, one poll in flight on each link,
+/// Runs the links: starts and stops their adapters, polls what the schedulers say, as many at once as the adapter wants,
 /// and hands everything that comes to the intake.
 class LinkHost {
 public:

@@ -162,7 +162,7 @@ void PollScheduler::hasten(DeviceIndex device, std::uint16_t group, std::optiona
 }
 
 void PollScheduler::spent(base::Instant::duration span, base::Instant now) {
-    load_ = busy(now) + seconds(span) / load_memory;
+    load_ = busy(now) + seconds(span) / load_memory / at_once_;
     load_at_ = now;
 }
 

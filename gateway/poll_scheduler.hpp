@@ -43,6 +43,8 @@ public:
     double busy(base::Instant now) const;
     /// Hastened groups keep to their own period while the link is busier than this, 0 to 1.
     void set_busy_limit(double limit) { busy_limit_ = limit; }
+    /// So many polls at the same time make the link busy; 1 at first.
+    void set_at_once(std::size_t polls) { at_once_ = static_cast<double>(polls); }
 
 private:
     struct Slot {
@@ -75,7 +77,7 @@ private:
     mutable Queue due_, resting_;
     base::Instant probe_after_{};
     std::unordered_map<std::uint32_t, base::Milliseconds> hastened_;
-    double busy_limit_ = 1.0;
+    double busy_limit_ = 1.0, at_once_ = 1.0;
     // A moving average with a time constant of 30 s.
     double load_ = 0;
     base::Instant load_at_{};

@@ -51,6 +51,7 @@ public:
         else
             line([this, device, points] { reads.push_back({device, points, timers.now()}); }, device, std::move(answer), false);
     }
+    std::size_t polls_at_once() const override { return at_once; }
     void write(adapters::DeviceId device, adapters::PointIndex point, adapters::Scalar value, base::Instant,
                std::function<void(base::Result<void>)> done) override {
         auto answer = [this, device, point, value = std::move(value), done = std::move(done)] {
@@ -98,6 +99,7 @@ public:
     std::vector<Read> reads;
     std::vector<Write> writes;
     bool hold = false;
+    std::size_t at_once = 1;
     int deaf = 0;  // accepts so many writes and does nothing
     base::Milliseconds frame{0}, timeout{200};
     adapters::Words recalled;

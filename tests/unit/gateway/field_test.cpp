@@ -55,6 +55,22 @@ TEST(Polling, HasOnePollInFlightOnALinkAndNeverCatchesUp) {
     EXPECT_LE(field.bus().reads.size(), 3U);
 }
 
+TEST(Polling, HasAsManyInFlightAsTheAdapterWantsAndEachGroupOnce) {
+    Field field(4);
+    field.bus().at_once = 3;
+    field.bus().hold = true;
+    field.start();
+    ASSERT_EQ(field.bus().reads.size(), 3U);
+    field.after(10s);
+    EXPECT_EQ(field.bus().reads.size(), 3U);
+    field.bus().release();  // one answer makes room for the fourth device
+    ASSERT_EQ(field.bus().reads.size(), 4U);
+    EXPECT_EQ(field.bus().reads[3].device, 3U);
+    field.bus().release();
+    ASSERT_EQ(field.bus().reads.size(), 5U);
+    EXPECT_EQ(field.bus().reads[4].device, 0U);  // the others are still asked
+}
+
 TEST(Presence, ThreeMissesMakeADeviceOfflineAndOneAnswerBringsItBack) {
     Field field;
     field.start();
