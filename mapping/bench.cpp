@@ -24,7 +24,7 @@ Node nowhere(std::string_view protocol, const base::SourceLoc& at) {
 }
 
 /// A value that a parameter without default may have; nothing: its own declaration is broken, which is told elsewhere.
-std::optional<Node> made_up(const Node& declaration) {
+std::optional<Node> made_up(std::string_view name, const Node& declaration) {
     const auto& at = declaration.at();
     const auto scalar = [&](std::string_view key) { return declaration.find(key); };
     const Node* type = scalar("type");
@@ -32,7 +32,7 @@ std::optional<Node> made_up(const Node& declaration) {
     const std::string& kind = type->written();
     if (kind == "bool") return Node::plain(at, "false");
     if (kind == "string") return Node::text(at, "bench");
-    if (kind == "secret") return Node::text(at, "${secret:bench}");
+    if (kind == "secret") return Node::text(at, fmt::format("${{secret:{}}}", name));
     if (kind == "choice") {
         const Node* choices = scalar("choices");
         if (choices == nullptr || choices->items().empty()) return std::nullopt;
@@ -44,18 +44,37 @@ std::optional<Node> made_up(const Node& declaration) {
     return Node::plain(at, "1");
 }
 
-/// `given`, and what it leaves open.
+bool is_secret(const Node* declared, std::string_view name) {
+    const Node* parameter = declared != nullptr && declared->kind() == Node::Kind::map ? declared->find(name) : nullptr;
+    const Node* type = parameter != nullptr && parameter->kind() == Node::Kind::map ? parameter->find("type") : nullptr;
+    return type != nullptr && type->written() == "secret";
+}
+
+/// `given`, and what it leaves open. Secrets become names: a test may say what stands in its secret, a device may not.
 std::vector<Node::Member> complete(const Node* declared, const Node* given) {
     std::vector<Node::Member> set;
-    if (given != nullptr) set = given->members();
+    if (given != nullptr)
+        for (const auto& member : given->members()) {
+            const bool named = is_secret(declared, member.key) && member.value.written().find("${") == std::string::npos;
+            set.push_back({member.key, member.at,
+                           named ? Node::text(member.value.at(), fmt::format("${{secret:{}}}", member.key)) : member.value});
+        }
     if (declared == nullptr || declared->kind() != Node::Kind::map) return set;
     for (const auto& parameter : declared->members()) {
         const bool is_map = parameter.value.kind() == Node::Kind::map;
         const bool is_given = given != nullptr && given->find(parameter.key) != nullptr;
         if (!is_map || is_given || parameter.value.find("default") != nullptr) continue;
-        if (auto value = made_up(parameter.value)) set.push_back({parameter.key, parameter.at, std::move(*value)});
+        if (auto value = made_up(parameter.key, parameter.value))
+            set.push_back({parameter.key, parameter.at, std::move(*value)});
     }
     return set;
+}
+
+/// What stands in a secret that nobody gave: on a radio a passkey or a key, which have a form.
+std::string made_up_secret(std::string_view protocol, std::string_view name) {
+    if (protocol != "ble") return "bench";
+    return name.find("pass") != std::string_view::npos || name.find("pin") != std::string_view::npos ? "000000"
+                                                                                                     : std::string(32, '0');
 }
 
 }  // namespace
@@ -72,6 +91,21 @@ std::optional<Plan> compile_alone(const Node& root, const Node* parameters, cons
         {"profile", at, Node::text(at, fmt::format("{}@{}", written("profile"), written("revision")))},
         {"link", at, Node::text(at, std::string(bench_link))}};
     if (protocol == "modbus") device.push_back({"unit", at, Node::plain(at, "1")});
+    std::optional<Node> set_by_test;  // of `with`, without what it says of the device itself
+    if (protocol == "ble") {
+        Node address = Node::text(at, "C0:00:00:00:00:01");
+        std::vector<Node::Member> rest;
+        for (const auto& member : parameters != nullptr ? parameters->members() : std::vector<Node::Member>{})
+            if (member.key == "address" && (root.find("params") == nullptr || root.find("params")->find("address") == nullptr))
+                address = Node::text(member.value.at(), member.value.written());
+            else
+                rest.push_back(member);
+        if (parameters != nullptr) {
+            set_by_test = Node::map(parameters->at(), std::move(rest));
+            parameters = &*set_by_test;
+        }
+        device.push_back({"address", address.at(), std::move(address)});
+    }
     const Node* declared = root.kind() == Node::Kind::map ? root.find("params") : nullptr;
     if (auto set = complete(declared, parameters); !set.empty())
         device.push_back({"set", parameters != nullptr ? parameters->at() : at, Node::map(at, std::move(set))});
@@ -91,7 +125,11 @@ std::optional<Plan> compile_alone(const Node& root, const Node* parameters, cons
     sources.links = &links;
     sources.catalog = bench.catalog;
     sources.make = bench.make;
-    sources.secret = [](std::string_view) -> base::Result<std::string> { return std::string("bench"); };
+    sources.secret = [&](std::string_view name) -> base::Result<std::string> {
+        const Node* given = parameters != nullptr ? parameters->find(name) : nullptr;
+        const bool plain = given != nullptr && given->written().find("${") == std::string::npos;
+        return plain ? given->written() : made_up_secret(protocol, name);
+    };
     return compile(sources, diagnostics);
 }
 

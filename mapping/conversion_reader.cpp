@@ -48,8 +48,8 @@ std::optional<std::uint64_t> hex_of(const Node& node) {
 
 class Reader {
 public:
-    Reader(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal)
-        : point_(point), write_(write), goal_(goal), sort_(sort_of(kind)) {
+    Reader(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal, std::string own_unit)
+        : point_(point), write_(write), goal_(goal), sort_(sort_of(kind)), own_unit_(std::move(own_unit)) {
         rules_.kind = kind;
         if (goal != nullptr) rules_.type = goal->resource->type;
         calc_ = point.has("calc");
@@ -57,7 +57,9 @@ public:
 
     std::optional<ReadConversion> read() {
         const std::size_t before = point_.diagnostics().count();
-        rules_.unit = point_.text("unit").value_or("");
+        const bool as_it_comes = !calc_ && !point_.has("scale") && !point_.has("offset") && !point_.has("exponent") &&
+                                 !point_.has("map") && !point_.has("bit") && !point_.has("bits");
+        rules_.unit = point_.text("unit").value_or(as_it_comes ? own_unit_ : "");
         read_invalid();
         read_bits();
         read_map();
@@ -265,6 +267,7 @@ private:
     Fields* write_;
     const Goal* goal_;
     Sort sort_;
+    std::string own_unit_;
     bool calc_ = false;  // what a server sees is worked out later
     Conversion::Rules rules_;
 };
@@ -327,8 +330,9 @@ std::optional<Kind> written_kind(const Node& point) {
     return std::nullopt;
 }
 
-std::optional<ReadConversion> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal) {
-    return Reader(point, write, kind, goal).read();
+std::optional<ReadConversion> read_conversion(Fields& point, Fields* write, std::optional<Kind> kind, const Goal* goal,
+                                              std::string own_unit) {
+    return Reader(point, write, kind, goal, std::move(own_unit)).read();
 }
 
 std::optional<Scalar> scalar_of(const Node& node) {

@@ -24,9 +24,10 @@ struct ReadConversion {
 /// Reads unit, invalid, bit, bits, map, scale, offset, range of a point and min, max, step of its `write`; holds them
 /// against the device's type (`kind`, if known) and the resource's (`goal`, null when the point leads nowhere). With
 /// `calc` the latter waits for check_goal().
+/// `own_unit`: what the value is in when the point says no unit and changes no number.
 /// Reports every mistake, then returns nothing.
 std::optional<ReadConversion> read_conversion(base::Fields& point, base::Fields* write, std::optional<adapters::Kind> kind,
-                                              const Goal* goal);
+                                              const Goal* goal, std::string own_unit = "");
 /// Can a value of this sort have a range, and be the resource's?
 void check_goal(base::Fields& point, Sort, const Goal* goal);
 

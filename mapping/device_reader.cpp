@@ -56,9 +56,19 @@ void read_said(Fields& device, std::string_view key, std::uint16_t resource, Typ
     const Node* node = device.find(key);
     if (node == nullptr) return;
     Resource shown;
+    // A type is shared by devices of many addresses, so the address is read like a text that the device tells.
+    if (node->kind() == Node::Kind::text && node->written() == "${address}") {
+        const auto& at = node->at();
+        parts.own.push_back({std::string(key), at, Node::map(at, {{"field", at, Node::text(at, "address")}})});
+        node = &parts.own.back().value;
+    }
     if (node->kind() != Node::Kind::map) {
         const auto text = device.text(key);
         if (!text || text->empty()) return;
+        if (text->find("${address}") != std::string::npos) {
+            device.error(key, fmt::format("'{}' holds more than the address", key), "write \"${address}\" alone");
+            return;
+        }
         shown.fixed = *text;
     } else {
         const auto number = read_living_text(*node, key, parts);

@@ -38,6 +38,7 @@ public:
     std::vector<Advice> run() {
         head();
         find_users();
+        radio();
         if (const Node* points = member(root_, "points"))
             for (const auto& point : points->members()) look_at(point);
         floats();
@@ -85,6 +86,24 @@ private:
                 fmt::format("call the file {0}.yaml, or {0}@{1}.yaml beside another revision", wanted, revision));
     }
 
+    // -- What only a radio has
+
+    void radio() {
+        if (type_.protocol != "ble") return;
+        const auto section = member(root_, "ble");
+        const std::string decode = section != nullptr ? text(*section, "decode") : "";
+        if ((decode == "bthome" || decode == "mibeacon") && member(*section, "key") == nullptr)
+            add(section->at(), "no-key", "a device that encrypts cannot be read",
+                "add a parameter key: {type: secret, default: \"\"}, and key: \"${key}\" to the section ble:");
+        const bool by_itself = std::any_of(type_.points.begin(), type_.points.end(), [](const PointSpec& point) {
+            return point.index != no_index && point.period.count() == 0 && !point.at_start;
+        });
+        if (by_itself && !type_.health.silence)
+            add(root_.at(), "no-silence",
+                "nobody would notice that a device of this type is gone: it is not asked for anything",
+                "add health: {silence: 15m}, several times what it takes to say something");
+    }
+
     // -- Points
 
     void find_users() {
@@ -112,15 +131,16 @@ private:
                     "add to:, use it in a calc or in device: errors:, or remove it");
             return;
         }
-        units(written, *shown->second);
+        units(written, point, *shown->second);
         sentinels(written, point, *shown->second);
         if (point.writable && point.readable && !point.verify && !simulated())
             add(written.at, "write-unverified",
                 fmt::format("a write of '{}' counts as done when the device accepts it, not when it does it", written.key),
                 "add write: {verify: 500ms}");
         if (point.writable) writable_.emplace(shown->second->path, written.at);
-        if (is_float(point) && member(node, "range") != nullptr) float_is_checked_ = true;
-        if (is_float(point) && !first_float_) first_float_ = &written;
+        const bool its_own_type = is_float(point) && member(node, "type") != nullptr;  // else the format's, which has one order
+        if (its_own_type && member(node, "range") != nullptr) float_is_checked_ = true;
+        if (its_own_type && !first_float_) first_float_ = &written;
     }
 
     static bool is_float(const PointSpec& point) {
@@ -128,8 +148,10 @@ private:
         return kind == adapters::Kind::float16 || kind == adapters::Kind::float32 || kind == adapters::Kind::float64;
     }
 
-    void units(const Node::Member& point, const Resource& resource) {
-        const std::string unit = text(point.value, "unit");
+    void units(const Node::Member& point, const PointSpec& spec, const Resource& resource) {
+        const auto& rules = spec.conversion.rules();
+        const std::string written = text(point.value, "unit");
+        const std::string& unit = written.empty() ? rules.unit : written;
         const auto* object = catalog_.find(resource.path.object());
         const auto goal = resource.path.str().substr(1);
         if (unit.empty()) {
@@ -140,14 +162,15 @@ private:
                     "add unit: with a SenML unit such as Cel, W, V; / for what has none");
             return;
         }
-        const Node* node = member(point.value, "unit");
+        const Node* node = written.empty() ? &point.value : member(point.value, "unit");
         if (unit.find("${") != std::string::npos) return;  // a parameter says which
         if (!is_senml_unit(unit)) {
             const auto like = senml_unit_like(unit);
             add(node->at(), "unit-unknown", fmt::format("'{}' is no SenML unit; servers may not know it", unit),
                 like.empty() ? std::string("take one of RFC 8428 and RFC 8798, with scale: where it needs one")
                              : fmt::format("write {}", like));
-        } else if (const auto& fixed = resource.definition->unit; !fixed.empty() && fixed != unit) {
+        } else if (const auto& fixed = resource.definition->unit;
+                   !fixed.empty() && fixed != unit && !(fixed == "/100" && unit == "%")) {
             add(node->at(), "unit-differs",
                 fmt::format("{} is in {} by its definition, and '{}' in {}", goal, fixed, point.key, unit),
                 fmt::format("convert with scale:, and write unit: {}", fixed));

@@ -147,7 +147,14 @@ std::optional<adapters::Kind> PointReader::bind(Fields& fields, Fields* write, P
     const auto site = parts_.overrides.find(point.name);
     const bool paced = fields.has("every") || fields.has("group") ||
                        (site != parts_.overrides.end() && (site->second.every || site->second.at_start));
-    if (index && !paced && adapter.unasked(*parts_.shape, *index)) point.period = point.max_age = Milliseconds{0};
+    if (index && !paced) {
+        if (adapter.unasked(*parts_.shape, *index)) {
+            point.period = point.max_age = Milliseconds{0};
+        } else if (const auto own = adapter.period(*parts_.shape, *index)) {
+            point.period = *own;
+            point.max_age = max_age_of(*own);
+        }
+    }
     if (write != nullptr && elsewhere == nullptr) point.write_index = point.index;
     if (elsewhere != nullptr) {
         std::vector<Node::Member> members;
@@ -207,12 +214,16 @@ void PointReader::read(const Node::Member& member) {
     point.readable = !goal || goal->resource->readable;
 
     std::optional<adapters::Kind> kind;
-    if (addressed)
+    std::string own_unit;
+    if (addressed) {
         kind = bind(fields, write ? &*write : nullptr, point);
-    else
+        if (kind) own_unit = parts_.adapter.unit(*parts_.shape, point.index).value_or("");
+    } else {
         point.index = no_index;
+    }
     if (!kind) kind = written_kind(fields.node());
-    const auto conversion = read_conversion(fields, write ? &*write : nullptr, kind, goal ? &*goal : nullptr);
+    const auto conversion =
+        read_conversion(fields, write ? &*write : nullptr, kind, goal ? &*goal : nullptr, std::move(own_unit));
     read_deadband(fields, point, conversion ? conversion->sort : Sort::unknown);
     for (const std::string_view key : {"calc", "exponent", "monotonic"}) fields.known(key);
     if (parts_.shape || !addressed) {  // else the adapter's keys were not read, and would all be unknown

@@ -125,6 +125,8 @@ void check_references(const Profile& profile, const std::vector<std::string_view
                 diagnostics.error(reference.at, "'${' without '}'", "write ${name}");
             } else if (reference.name.rfind("arg.", 0) == 0 && &section == profile.root->find("actions")) {
                 // An argument of an Execute; its action knows it.
+            } else if (reference.name == "address" && profile.protocol == "ble" && &section == profile.root->find("device")) {
+                // What the radio calls the device; its reader knows where that may stand.
             } else if (reference.name == "value" && &section == profile.root->find("points")) {
                 // What is written, in a message; the adapter knows where that may stand.
             } else if (std::find(known.begin(), known.end(), reference.name) == known.end()) {
@@ -162,7 +164,8 @@ void check_tests(const std::vector<Node>& tests, Diagnostics& diagnostics) {
         fields.text("name");
         for (const auto* key : {"with", "given", "expect"}) fields.map(key);
         const bool write = fields.map("write") != nullptr, execute = fields.text("execute").has_value();
-        if (fields.text("args") && !execute) fields.error("args", "'args' belong to an 'execute'", "remove it, or add execute:");
+        if (fields.text("args") && !execute)
+            fields.error("args", "'args' belong to an 'execute'", "remove it, or add execute:");
         fields.list("sends");
         if (fields.has("given") || fields.has("expect")) {
             fields.need("given", "write what the device holds: given: {\"holding:0\": [0x00F5]}");

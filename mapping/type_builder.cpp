@@ -35,6 +35,7 @@ public:
         if (const Node* groups = section("groups")) points.read_groups(*groups);
         if (const Node* all = within("points", most_points, "split the device into two profiles"))
             for (const auto& member : all->members()) points.read(member);
+        if (parts_.profile.protocol == "ble") read_signal(points);
         if (const Node* actions = within("actions", most_actions, "leave some out"))
             for (const auto& member : actions->members())
                 if (auto action = read_action(member, parts_.table, parts_.adapter, parts_.shape,
@@ -79,6 +80,25 @@ private:
         if (!fields.valid()) return;
         parts_.shape = parts_.adapter.add_shape(parts_.profile.id(), &fields, parts_.diagnostics);
         fields.done();
+    }
+
+    /// How well a device on the radio is heard, and (5518) when it was last: for each of them, without a word in its profile.
+    void read_signal(PointReader& points) {
+        const Node* all = section("points");
+        if (all == nullptr) return;
+        for (const auto& member : all->members()) {
+            const Node* field = member.value.kind() == Node::Kind::map ? member.value.find("field") : nullptr;
+            if (field != nullptr && field->written() == "rssi") return;
+        }
+        constexpr lwm2m::ObjectId generic_sensor = 3300;
+        lwm2m::InstanceId instance = 0;
+        while (parts_.table.has(lwm2m::Path::of({generic_sensor, instance, 5700}))) ++instance;
+        const auto& at = all->at();
+        parts_.own.push_back({all->find("signal") == nullptr ? "signal" : "radio_signal", at,
+                              Node::map(at, {{"field", at, Node::text(at, "rssi")},
+                                             {"application", at, Node::text(at, "signal strength")},
+                                             {"to", at, Node::text(at, fmt::format("{}/{}", generic_sensor, instance))}})});
+        points.read(parts_.own.back());
     }
 
     TypeParts parts_;

@@ -5,6 +5,7 @@
 #include "mapping/resource_table.hpp"
 #include "mapping/type_builder.hpp"
 
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,6 +36,7 @@ struct TypeParts {
     DeviceType type{};
     std::vector<PointDraft> drafts{};
     std::map<std::string, std::uint16_t, std::less<>> numbers{};  ///< of points, by name
+    std::list<base::Node::Member> own{};                          ///< points that no file has; drafts lead to them
 
     std::optional<std::uint16_t> find(std::string_view point) const {
         const auto found = numbers.find(point);
