@@ -16,7 +16,8 @@ struct Bench {
 };
 
 /// A site of one device of the profile (`root` is its file) on a link that leads nowhere, with these parameters (null: the
-/// defaults). Secrets without a value are made up. Reports every mistake, then returns nothing.
+/// defaults). A secret may stand there in clear; one without a value is made up. On a radio `address` is the device's own,
+/// unless the profile has such a parameter. Reports every mistake, then returns nothing.
 std::optional<Plan> compile_alone(const base::Node& root, const base::Node* parameters, const Bench&, base::Diagnostics&);
 
 }  // namespace mapping

@@ -304,7 +304,8 @@ void check_goal(Fields& point, Sort sort, const Goal* goal) {
         case Type::floating:
         case Type::time:
             if (sort == Sort::text || sort == Sort::bytes)
-                wrong("map to a resource for text, or translate it with map: {\"ON\": 1}");
+                wrong(sort == Sort::bytes ? "say what the bytes are: type: uint16"
+                                          : "map to a resource for text, or translate it with map: {\"ON\": 1}");
             break;
         case Type::boolean:
             if (sort == Sort::text || sort == Sort::bytes) wrong("translate it with map: {\"ON\": true, \"OFF\": false}");

@@ -8,6 +8,7 @@
 #include "mapping/compile.hpp"
 #include "mapping/vectors.hpp"
 #include "tests/fakes/manual_timers.hpp"
+#include "tests/fakes/paper_ble.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
@@ -56,6 +57,7 @@ std::string verdict(const fs::path& site) {
     sources.make = [&](std::string_view name, base::Fields& link) -> std::unique_ptr<adapters::Adapter> {
         for (const auto* descriptor : {&adapters::modbus::descriptor(), &adapters::sim::descriptor()})
             if (name == descriptor->name) return descriptor->create(loop.get_executor(), timers, random, link);
+        if (name == "ble") return fakes::PaperBle::create(link);
         link.error(name, fmt::format("no adapter '{}'", name), "there are: modbus, sim");
         return nullptr;
     };
