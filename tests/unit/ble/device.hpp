@@ -50,6 +50,7 @@ public:
     static std::string text(const Scalar& value) {
         if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
         if (const auto* whole = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *whole);
+        if (const auto* whole = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *whole);
         if (const auto* number = std::get_if<double>(&value)) return std::isnan(*number) ? "-" : fmt::format("{}", *number);
         if (const auto* words = std::get_if<std::string>(&value)) return *words;
         return base::to_hex(std::get<base::Bytes>(value));
