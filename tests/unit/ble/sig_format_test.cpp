@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 namespace adapters::ble {
 
@@ -194,6 +196,29 @@ TEST(SigFormat, ManyAreKnownAndMostAreTried) {
     EXPECT_GE(tried.size(), 60U);
     EXPECT_EQ(sig_format(Uuid::of(0x2A05)), nullptr);
     EXPECT_EQ(sig_format(*Uuid::parse("5a1f0001-3c6e-4b21-9d5a-0c0ffee00001")), nullptr);
+}
+
+TEST(SigFormat, TheReadmeListsThemAll) {
+    std::ostringstream readme;
+    readme << std::ifstream("adapters/ble/README.md").rdbuf();
+    const auto text = readme.str();
+    ASSERT_FALSE(text.empty()) << "run from the project's root";
+    for (const auto& format : sig_formats()) {
+        const auto row = text.find(fmt::format("| 0x{:04X} | {} | ", format.uuid, format.name));
+        ASSERT_NE(row, std::string::npos) << format.name;
+        const auto line = text.substr(row, text.find('\n', row) - row);
+        for (const auto& field : format.fields)
+            EXPECT_NE(line.find(fmt::format("`{}`", field.name)), std::string::npos) << format.name << " " << field.name;
+    }
+    for (std::size_t i = 0; i < decoder_names().size(); ++i) {
+        const auto row = text.find(fmt::format("| `{}` | ", decoder_names()[i]));
+        ASSERT_NE(row, std::string::npos) << decoder_names()[i];
+        const auto line = text.substr(row, text.find('\n', row) - row);
+        for (const auto& field : decoder(i).fields())
+            EXPECT_NE(line.find(fmt::format("`{}`{}{}", field.name, field.unit.empty() ? "" : " ", field.unit)),
+                      std::string::npos)
+                << decoder_names()[i] << " " << field.name;
+    }
 }
 
 /// Bytes that each field can have, so that a value can go out and come back.
