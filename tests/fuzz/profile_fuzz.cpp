@@ -1,9 +1,10 @@
-// Any text as a profile file: compiled for Modbus, its own tests run, looked at by lint. Nothing may crash, hang or grow.
+// Any text as a profile file: compiled for Modbus or Bluetooth, its own tests run, looked at by lint. Nothing may crash, hang or grow.
 #include "adapters/modbus/descriptor.hpp"
 #include "config/yaml_reader.hpp"
 #include "mapping/lint.hpp"
 #include "mapping/vectors.hpp"
 #include "tests/fakes/manual_timers.hpp"
+#include "tests/fakes/paper_ble.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
@@ -18,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const mapping::Bench bench{&catalog, [](std::string_view name, base::Fields& link) -> std::unique_ptr<adapters::Adapter> {
                                    const auto& modbus = adapters::modbus::descriptor();
                                    if (name == modbus.name) return modbus.create(loop.get_executor(), timers, random, link);
-                                   link.error(name, "no such adapter", "there are: modbus");
+                                   if (name == "ble") return fakes::PaperBle::create(link);
+                                   link.error(name, "no such adapter", "there are: modbus, ble");
                                    return nullptr;
                                }};
     base::Diagnostics diagnostics;
