@@ -158,8 +158,8 @@ TEST(BleProfile, LintMissesWhatOnlyARadioNeeds) {
         with("params: {key: {type: secret, default: \"\"}}\nble: {decode: bthome, key: \"${key}\"}", "ble: {decode: bthome}");
     keyless.resize(keyless.find("  - name: sealed"));
     EXPECT_EQ(BleProfile(keyless).advice(), "no-key");
-    EXPECT_EQ(BleProfile(with("temperature, to: 3303/0", "voltage, to: 3/0/7/0")).advice(), "unit-differs")
-        << "mV, and the format has V";
+    EXPECT_EQ(BleProfile(with("temperature, to: 3303/0", "power, to: 3305/0/5805")).advice(), "unit-differs")
+        << "Wh, and the format has W";
 }
 
 }  // namespace
