@@ -91,20 +91,34 @@ Result<std::vector<std::string>> Binding::sends(DeviceId device, PointIndex inde
 }
 
 std::vector<std::string> Binding::explain(DeviceId device, const std::vector<PointIndex>& asked) const {
-    std::vector<std::string> names;
+    std::vector<std::string> names, notified, lines;
+    std::size_t advertised = 0;
+    const auto add = [](std::vector<std::string>& list, std::string name) {
+        if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(std::move(name));
+    };
+    const auto together = [](const std::vector<std::string>& list) {
+        std::string text = fmt::format("{} characteristic{}", list.size(), list.size() == 1 ? "" : "s");
+        for (std::size_t i = 0; i < list.size() && i < 4; ++i) text += (i == 0 ? ": " : ", ") + list[i];
+        return list.size() > 4 ? text + " …" : text;
+    };
     for (const PointIndex index : asked) {
         const PointShape* point = point_of(device, index);
-        if (point == nullptr || point->gatt() == nullptr) continue;
-        auto name = point->gatt()->at.text();
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+        if (point == nullptr) continue;
+        if (point->gatt() != nullptr)
+            add(unasked(devices_[device].shape, index) ? notified : names, point->gatt()->at.text());
+        else if (!std::holds_alternative<RadioField>(point->from))
+            ++advertised;
     }
-    if (names.empty()) return {};
     const Shape& shape = shape_of(device);
-    std::string line =
-        fmt::format("{}reads {} characteristic{}", shape.stay ? "" : "connects, ", names.size(), names.size() == 1 ? "" : "s");
-    for (std::size_t i = 0; i < names.size() && i < 4; ++i) line += (i == 0 ? ": " : ", ") + names[i];
-    if (names.size() > 4) line += " …";
-    return {line};
+    if (!names.empty()) lines.push_back((shape.stay ? "reads " : "connects, reads ") + together(names));
+    if (!notified.empty()) lines.push_back("notifications of " + together(notified));
+    if (advertised > 0) {
+        std::string whose = shape.decoder != nullptr ? std::string(shape.decoder->name()) + ", " : "";
+        if (shape.company) whose += fmt::format("data of company 0x{:04X}", *shape.company);
+        if (shape.service) whose += fmt::format("{}data of service {}", shape.company ? " and " : "", shape.service->text());
+        lines.push_back(fmt::format("{}  {} value{}", whose, advertised, advertised == 1 ? "" : "s"));
+    }
+    return lines;
 }
 
 }  // namespace adapters::ble
