@@ -15,7 +15,8 @@ std::string time_text(std::chrono::microseconds time) {
     return fmt::format("{}.{} ms", tenths / 10, tenths % 10);
 }
 
-/// What one device is asked for: "1s    holding 1..21  21 registers   45.5 ms", by period; at start last.
+/// What one device is asked for: "1s    holding 1..21  21 registers   45.5 ms", by period; at start, and what comes by itself,
+/// last.
 std::vector<std::string> requests_of(const Plan& plan, const Device& device) {
     std::vector<std::string> lines;
     const auto& driver = *plan.links[device.link].driver;
@@ -30,6 +31,13 @@ std::vector<std::string> requests_of(const Plan& plan, const Device& device) {
             lines.push_back(std::move(line));
         }
     }
+    if (!driver.apart()) return lines;
+    std::vector<adapters::PointIndex> unasked;  // a broker or a radio brings them
+    for (const auto& point : device.type->points)
+        if (point.index != no_index && point.readable && !point.at_start && point.period.count() == 0)
+            unasked.push_back(point.index);
+    if (unasked.empty()) return lines;
+    for (const auto& line : driver.explain(device.number, unasked)) lines.push_back(fmt::format("{:<6} {}", "hears", line));
     return lines;
 }
 
@@ -115,7 +123,12 @@ std::string from(const DeviceType& type, const Resource& resource) {
         case Source::action:
             return fmt::format("action {}, at most {}", type.actions[resource.number].name,
                                base::span_text(type.actions[resource.number].deadline));
-        case Source::error_code: return "0, or 8 while the device is away";
+        case Source::error_code: {
+            std::string text = "0, or 8 while the device is away";
+            for (const ErrorCode& error : type.errors)
+                text += fmt::format(", {} while {}", error.code, type.points[error.point].name);
+            return text;
+        }
         case Source::refused: return "this device cannot do it (5.01)";
     }
     return "";
@@ -187,6 +200,25 @@ void print_trees(const Plan& plan, std::string& text) {
     }
 }
 
+std::string_view words(Rule::Approve approve) {
+    switch (approve) {
+        case Rule::Approve::manual: return "each approved by hand";
+        case Rule::Approve::automatic: return "approved at once";
+        case Rule::Approve::allowlist: return "approved when it is in the list";
+    }
+    return "";
+}
+
+void print_rules(const Plan& plan, std::string& text) {
+    if (plan.rules.empty()) return;
+    text += "\ndiscovery\n";
+    for (const Rule& rule : plan.rules) {
+        text += fmt::format("  {}  on {}: {} as {}, {}, at most {} device{}\n", rule.name, rule.link_name, rule.profile,
+                            rule.id, words(rule.approve), rule.limit, rule.limit == 1 ? "" : "s");
+        for (const auto& pattern : rule.allow) text += fmt::format("    {}\n", pattern);
+    }
+}
+
 }  // namespace
 
 std::string Plan::str() const {
@@ -194,6 +226,7 @@ std::string Plan::str() const {
     print_links(*this, text);
     print_devices(*this, text);
     print_trees(*this, text);
+    print_rules(*this, text);
     return text;
 }
 

@@ -185,7 +185,8 @@ struct Plan {
     std::vector<Link> links;
     std::vector<Device> devices;  ///< in the order of the files
     std::vector<Rule> rules{};    ///< likewise
-    /// What `explain` prints: links, their devices, the requests of each period, the object tree of each device.
+    /// What `explain` prints: links, their devices, the requests of each period, the object tree of each device, the
+    /// rules of discovery.
     std::string str() const;
 };
 

@@ -95,6 +95,10 @@ Json json_of(const mapping::Plan& plan, const mapping::Device& device) {
             case Source::fixed: one["value"] = control::value_of(resource.fixed); break;
             case Source::action: one["action"] = device.type->actions[resource.number].name; break;
             case Source::error_code:
+                one["codes"] = Json::object({{"8", "the device is away"}});
+                for (const auto& error : device.type->errors)
+                    one["codes"][std::to_string(error.code)] = device.type->points[error.point].name;
+                break;
             case Source::refused: break;
             default: one["point"] = device.type->points[resource.number].name;
         }
@@ -103,6 +107,21 @@ Json json_of(const mapping::Plan& plan, const mapping::Device& device) {
     }
     line["resources"] = std::move(resources);
     return line;
+}
+
+std::string_view name(mapping::Rule::Approve approve) {
+    switch (approve) {
+        case mapping::Rule::Approve::manual: return "manual";
+        case mapping::Rule::Approve::automatic: return "auto";
+        case mapping::Rule::Approve::allowlist: return "allowlist";
+    }
+    return "?";
+}
+
+Json json_of(const mapping::Rule& rule) {
+    return {{"name", rule.name},  {"link", rule.link_name},        {"profile", rule.profile},
+            {"id", rule.id},      {"approve", name(rule.approve)}, {"allow", rule.allow},
+            {"limit", rule.limit}};
 }
 
 }  // namespace
@@ -137,7 +156,12 @@ int explain(const Options& options) {
     }
     Json devices = Json::array();
     for (const auto& device : plan.devices) devices.push_back(json_of(plan, device));
-    print(Json{{"endpoint", desktop.site->config.endpoint}, {"links", links_of(plan)}, {"devices", std::move(devices)}});
+    Json rules = Json::array();
+    for (const auto& rule : plan.rules) rules.push_back(json_of(rule));
+    print(Json{{"endpoint", desktop.site->config.endpoint},
+               {"links", links_of(plan)},
+               {"devices", std::move(devices)},
+               {"discover", std::move(rules)}});
     return well;
 }
 

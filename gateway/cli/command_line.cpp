@@ -137,6 +137,7 @@ void CommandLine::on_files() {
     simulate->add_option("--param", simulated.params, "A parameter of the profile")->type_name("NAME=VALUE");
     simulate->add_option("--config", options_.places.config, "Folder whose profiles/ are looked at first")->type_name("DIR");
     common(simulate);
+    json(simulate);
     simulate->callback([this] { verb_ = [this] { return cli::simulate(options_, words_->simulate); }; });
 
     auto& added = words_->add;

@@ -10,6 +10,7 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <iostream>
@@ -26,6 +27,16 @@ void keep_memory_private() {
     const rlimit none{0, 0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
+}
+
+/// A TCP device has a connection of its own, and a shell allows 1,024 files unless one asks for more; the unit has its own
+/// limit.
+void allow_many_connections() {
+    constexpr rlim_t enough = 8192;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= enough) return;
+    limit.rlim_cur = std::min(enough, limit.rlim_max);
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// SIGHUP, again and again.
@@ -49,6 +60,7 @@ private:
 
 int run(const Options& options) {
     keep_memory_private();
+    allow_many_connections();
     std::signal(SIGPIPE, SIG_IGN);
     boost::asio::io_context loop(1);
     AsioTimers timers(loop);

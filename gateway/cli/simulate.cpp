@@ -1,6 +1,7 @@
 #include "gateway/asio_timers.hpp"
 #include "gateway/base/log.hpp"
 #include "gateway/cli/cli.hpp"
+#include "gateway/cli/output.hpp"
 
 #include <unistd.h>
 #include <algorithm>
@@ -89,10 +90,34 @@ struct Simulated {
     }
 };
 
+/// What happens, a line each on standard output, at once: text for people, or JSON with `ev`.
+class Teller {
+public:
+    explicit Teller(bool json) : json_(json) {}
+    void listening(const std::string& profile, std::optional<unsigned> unit, const std::string& where) const {
+        if (!json_)
+            return say(unit ? fmt::format("{} as unit {}: listening on {}", profile, *unit, where)
+                            : fmt::format("{}: speaking to {}", profile, where));
+        Json line{{"ev", "ready"}, {"profile", profile}, {"where", where}};
+        if (unit) line["unit"] = *unit;
+        say(line.dump());
+    }
+    void request(const std::string& text) const { say(json_ ? Json{{"ev", "request"}, {"text", text}}.dump() : text); }
+    void done(const std::string& assignment) const {
+        say(json_ ? Json{{"ev", "set"}, {"text", assignment}}.dump() : "set " + assignment);
+    }
+    void error(const std::string& why) const { say(json_ ? Json{{"ev", "error"}, {"message", why}}.dump() : "error: " + why); }
+
+private:
+    static void say(const std::string& line) { std::cout << line << "\n" << std::flush; }
+    bool json_;
+};
+
 /// Lines from standard input, without a thread: `set POINT=VALUE`, `quit`.
 class Console {
 public:
-    Console(boost::asio::io_context& loop, Simulated& simulated) : loop_(loop), input_(loop), simulated_(simulated) {
+    Console(boost::asio::io_context& loop, Simulated& simulated, const Teller& teller)
+        : loop_(loop), input_(loop), simulated_(simulated), teller_(teller) {
         boost::system::error_code error;
         input_.assign(dup(STDIN_FILENO), error);
         if (!error) next();  // a plain file or nothing cannot be waited for: then there are no commands
@@ -111,11 +136,12 @@ private:
                 return;
             }
             if (line.rfind("set ", 0) == 0) {
-                const auto done = simulated_.set(line.substr(4));
-                std::cout << (done ? fmt::format("set {}\n", line.substr(4)) : fmt::format("error: {}\n", done.error().message))
-                          << std::flush;
+                if (const auto done = simulated_.set(line.substr(4)); done)
+                    teller_.done(line.substr(4));
+                else
+                    teller_.error(done.error().message);
             } else if (!line.empty()) {
-                std::cout << "error: say `set POINT=VALUE` or `quit`\n" << std::flush;
+                teller_.error("say `set POINT=VALUE` or `quit`");
             }
             next();
         });
@@ -125,15 +151,13 @@ private:
     boost::asio::posix::stream_descriptor input_;
     boost::asio::streambuf buffer_{4096};
     Simulated& simulated_;
+    const Teller& teller_;
 };
 
 }  // namespace
 
 int simulate(const Options& options, const SimulateOptions& wanted) {
-    const auto stop_with = [](const std::string& message) {
-        std::cerr << "lwm2m-gateway simulate: " << message << "\n";
-        return 1;
-    };
+    const auto stop_with = [](const std::string& message) { return complain("simulate", message, problem); };
     boost::asio::io_context loop(1);
     AsioTimers timers(loop);
     SystemRandom random;
@@ -149,12 +173,18 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
         sources.profiles.push_back(std::move(shipped));
     const auto profile = choose(sources.profiles, wanted.profile);
     if (!profile) return stop_with(profile.error().message);
+    const std::string protocol = protocol_of(sources.profiles, *profile);
+    if (const auto* adapter = registry.find(protocol); adapter != nullptr && adapter->simulate == nullptr)
+        return stop_with(
+            fmt::format("a device of protocol '{}' cannot be played: it speaks by radio, and this machine's radio "
+                        "does not hear itself; `profile test` tries the profile without one",
+                        protocol));
 
     // A site of one device that brings its own address. Nobody connects to it: the simulator gets the real one, which may
     // have port 0.
     std::vector<Node::Member> device{{"id", command_line, Node::text(command_line, "simulated")},
                                      {"profile", command_line, Node::text(command_line, *profile)}};
-    const bool brokered = protocol_of(sources.profiles, *profile) == "mqtt";
+    const bool brokered = protocol == "mqtt";
     device.push_back({"address", command_line, Node::text(command_line, brokered ? "mqtt://127.0.0.1" : "tcp://127.0.0.1")});
     if (!brokered) device.push_back({"unit", command_line, Node::plain(command_line, std::to_string(wanted.unit))});
     std::vector<Node::Member> params;
@@ -175,14 +205,13 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     auto plan = mapping::compile(sources, diagnostics);
     if (!plan || !diagnostics.ok()) {
         std::cerr << diagnostics.str();
-        return 1;
+        return problem;
     }
     const auto& link = plan->links.at(0);
-    const auto* descriptor = registry.find(link.adapter);
-    if (descriptor->simulate == nullptr) return stop_with(fmt::format("the adapter '{}' has no simulator", link.adapter));
-    const auto simulator = descriptor->simulate(loop.get_executor(), *link.driver, plan->devices.at(0).number, wanted.tcp,
-                                                [](const std::string& line) { std::cout << line << "\n"
-                                                                                        << std::flush; });
+    const Teller teller(options.json);
+    const auto simulator = registry.find(link.adapter)
+                               ->simulate(loop.get_executor(), *link.driver, plan->devices.at(0).number, wanted.tcp,
+                                          [&teller](const std::string& line) { teller.request(line); });
     Simulated simulated{*plan->devices.at(0).type, *simulator};
     for (const auto& assignment : wanted.set)
         if (const auto done = simulated.set(assignment); !done) return stop_with("--set: " + done.error().message);
@@ -191,12 +220,9 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     signals.async_wait([&loop](const boost::system::error_code&, int) { loop.stop(); });
     const auto listening = simulator->start();
     if (!listening) return stop_with(listening.error().message);
-    if (brokered)
-        std::cout << fmt::format("{}: speaking to {}\n", *profile, *listening) << std::flush;
-    else
-        std::cout << fmt::format("{} as unit {}: listening on {}\n", *profile, wanted.unit, *listening) << std::flush;
+    teller.listening(*profile, brokered ? std::nullopt : std::optional(wanted.unit), *listening);
 
-    const Console console(loop, simulated);
+    const Console console(loop, simulated, teller);
     loop.run();
     simulator->stop();
     return 0;
