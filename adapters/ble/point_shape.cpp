@@ -64,7 +64,7 @@ bool read_field(const Shape& shape, Fields& point, PointShape& made) {
                 !near.empty()              ? fmt::format("did you mean '{}'?", near)
                 : shape.decoder == nullptr ? "add decode: to the section ble:, or use one of " + field_list(known)
                 : known.size() <= 16       ? "there are: " + field_list(known)
-                                           : "mapping/README.md has the list");
+                                           : "adapters/ble/README.md has the list");
     return false;
 }
 
