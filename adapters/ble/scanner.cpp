@@ -433,7 +433,10 @@ void Scanner::cycle(Scanning& its) {
                      again.cycling = again.asking = again.discovering = false;
                      again.window_until = again.rest_until = {};
                      const auto step = again.step;
-                     look(again);  // switches it on, as it does whenever it is off
+                     if (again.radio.powered)
+                         look(again);
+                     else
+                         switch_on(again);  // not told: it is we who switched it off
                      again.step = step;
                      again.last = timers_.now();
                      watch(again);

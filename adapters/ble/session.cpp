@@ -267,7 +267,6 @@ void Session::check_resolved() {
     state_ = State::securing;
     // Services come before or after this signal; if none is there yet, the tree is asked.
     if (parts_.bluez.has_attributes(path_)) return secure();
-    refreshed_ = true;
     parts_.bluez.refresh([this, life = life_, alive = std::weak_ptr(alive_)](bool) {
         if (!alive.expired() && life == life_ && state_ == State::securing) secure();
     });
