@@ -11,7 +11,7 @@ namespace {
 using Level = Path::Level;
 
 constexpr ObjectId server_object = 1, access_object = 2, gateway_object = 25;
-constexpr std::size_t most_remembered = 4096;
+constexpr std::size_t most_remembered = 65535;  // as many as there can be rules
 
 bool has_rules(ObjectId object) { return object != 0 && object != access_object && object != 21 && object != 23; }
 /// Objects whose instances are the gateway's to make.
@@ -101,7 +101,7 @@ void AccessControl::add(Rule rule) {
     InstanceId id = 0;
     if (!rules_.empty()) {
         id = static_cast<InstanceId>(rules_.rbegin()->first + 1);
-        if (id >= 65535 || rules_.size() > rules_.rbegin()->first)  // gaps only when the end is reached
+        if (id >= 65535)  // gaps only when the end is reached
             for (id = 0; id < 65535 && rules_.contains(id);) ++id;
         if (id >= 65535) return;  // no number left: nobody but nobody has a right to it
     }

@@ -13,11 +13,6 @@ namespace {
 // after half of that is confirmable: any server that is told something twice a day is also asked twice a day.
 constexpr auto confirm_after = std::chrono::hours(12);
 
-std::optional<std::uint32_t> as_max_age(const Conditions& conditions) {
-    if (!conditions.pmax) return std::nullopt;
-    return static_cast<std::uint32_t>(conditions.pmax->count());
-}
-
 }  // namespace
 
 Observer::Observer(Transport& transport, ObjectTree& tree, const AttributeStore& attributes, const AccessControl& access,
@@ -31,52 +26,6 @@ Observer::Observer(Transport& transport, ObjectTree& tree, const AttributeStore&
       timer_(timers) {}
 
 Observer::~Observer() = default;
-
-Conditions Observer::conditions(const Watch& watch, const Target& of) const {
-    const Asked& asked = watch.asked;
-    // Core digest 7.3: a query of its own wins over everything attached; what is missing comes from the Server object. The
-    // query of a composite can only say what belongs to objects, so that thresholds attached to its paths count still.
-    Attributes a;
-    if (!asked.own || !asked.paths.empty()) a = attributes_.inherited(asked.server, of);
-    if (asked.own) {
-        const Attributes attached = std::exchange(a, *asked.own);
-        if (!asked.paths.empty()) {
-            a.gt = attached.gt;
-            a.lt = attached.lt;
-            a.st = attached.st;
-            a.edge = attached.edge;
-        }
-    }
-    Conditions c;
-    const auto account = accounts_.find(asked.server);
-    const auto seconds = [](const std::optional<std::uint32_t>& n) {
-        return n ? std::optional(std::chrono::seconds(*n)) : std::nullopt;
-    };
-    c.pmin = a.pmin                       ? std::chrono::seconds(*a.pmin)
-             : account == accounts_.end() ? std::chrono::seconds(0)
-                                          : account->second.pmin;
-    c.pmax = seconds(a.pmax);
-    if (!c.pmax && account != accounts_.end() && account->second.pmax.count() > 0) c.pmax = account->second.pmax;
-    if (c.pmax && (c.pmax->count() == 0 || *c.pmax < c.pmin)) c.pmax.reset();
-    c.epmin = seconds(a.epmin);
-    c.epmax = seconds(a.epmax);
-    if (c.epmax && c.epmax->count() == 0) c.epmax.reset();
-    c.gt = a.gt;
-    c.lt = a.lt;
-    c.st = a.st;
-    c.edge = a.edge;
-    c.confirmable = a.con.value_or(account != accounts_.end() && account->second.confirmable);
-    c.hqmax = a.hqmax;
-    return c;
-}
-
-void Observer::renew_conditions(Watch& watch) {
-    if (!watch.composite) {
-        watch.state.change(conditions(watch, watch.asked.target), timers_.now());
-        return;
-    }
-    for (Composite::Part& part : watch.composite->parts) part.state.change(conditions(watch, part.target), timers_.now());
-}
 
 std::vector<Observer::Key> Observer::keys_of(ServerId server) const {
     std::vector<Key> keys;
@@ -104,12 +53,15 @@ bool Observer::start(Asked asked, const std::vector<Entry>& entries, ByteView pa
     const Key key{asked.server, asked.id};
     if (find(key) != nullptr) forget(key, false);  // the same token again replaces (RFC 7641 4.1)
 
+    if (account.count + std::max<std::size_t>(asked.paths.size(), 1) > most_per_server) return false;
+
     const Instant now = timers_.now();
     const auto kind = asked.single ? Observation::Kind::single : Observation::Kind::composed;
     auto watch = std::make_unique<Watch>(Watch{std::move(asked), Observation(kind, {}), ++serial_, now, {}, false});
     if (!watch->asked.paths.empty()) {
         start_composite(*watch, entries, now);
-        for (const Target& path : watch->asked.paths) branches_[path.prefix].emplace(path.path, watch.get());
+        for (const Target& path : watch->asked.paths)
+            watch->composite->places.push_back(branches_[path.prefix].emplace(path.path, watch.get()));
     } else {
         watch->state = Observation(kind, conditions(*watch, watch->asked.target));
         if (kind == Observation::Kind::single) {
@@ -118,9 +70,9 @@ bool Observer::start(Asked asked, const std::vector<Entry>& entries, ByteView pa
         } else {
             watch->state.started(digest_of(payload), parts_of(watch->state, entries), now);
         }
-        branches_[watch->asked.target.prefix].emplace(watch->asked.target.path, watch.get());
+        watch->place = branches_[watch->asked.target.prefix].emplace(watch->asked.target.path, watch.get());
     }
-    ++account.count;
+    account.count += watch->weight();
     Watch& added = *watches_.emplace(key, std::move(watch)).first->second;
     tell_wanted(added);
     if (added.composite)
@@ -138,16 +90,15 @@ void Observer::forget(const Key& key, bool tell_transport) {
     Watch& watch = *found->second;
     if (watch.scheduled) deadlines_.erase(watch.deadline);
     drop_kept(watch);
-    const auto leave = [&](const Target& target) {
+    const auto leave = [&](const Target& target, Branch::iterator place) {
         const auto branch = branches_.find(target.prefix);
-        const auto [first, last] = branch->second.equal_range(target.path);
-        branch->second.erase(std::find_if(first, last, [&](const auto& node) { return node.second == &watch; }));
+        branch->second.erase(place);
         if (branch->second.empty()) branches_.erase(branch);
     };
-    if (watch.asked.paths.empty()) leave(watch.asked.target);
-    for (const Target& path : watch.asked.paths) leave(path);
+    if (watch.asked.paths.empty()) leave(watch.asked.target, watch.place);
+    for (std::size_t i = 0; i < watch.asked.paths.size(); ++i) leave(watch.asked.paths[i], watch.composite->places[i]);
     tell_wanted(watch);
-    --accounts_[key.first].count;
+    accounts_[key.first].count -= watch.weight();
     watches_.erase(found);
     if (deadlines_.empty()) timer_.cancel();
     if (tell_transport) transport_.end(key.first, key.second);
@@ -247,59 +198,6 @@ void Observer::removed(const Target& at) {
     }
 }
 
-void Observer::attributes_changed(ServerId server, const Target& at) {
-    const auto branch = branches_.find(std::string_view(at.prefix));
-    if (branch == branches_.end()) return;
-    std::vector<Key> keys;
-    for (auto it = branch->second.lower_bound(at.path); it != branch->second.end() && at.path.covers(it->first); ++it)
-        if (it->second->asked.server == server) keys.push_back(it->second->key());
-    for (const Key& key : keys) {
-        Watch* watch = find(key);
-        if (watch == nullptr) continue;
-        renew_conditions(*watch);
-        tell_wanted(*watch);
-        process(*watch);
-    }
-}
-
-void Observer::tell_wanted(const Watch& watch) const {
-    if (!on_wanted) return;
-    if (watch.asked.paths.empty()) on_wanted(watch.asked.target);
-    for (const Target& path : watch.asked.paths) on_wanted(path);
-}
-
-std::optional<std::chrono::seconds> Observer::wanted_every(const Target& resource) const {
-    const auto branch = branches_.find(std::string_view(resource.prefix));
-    if (branch == branches_.end()) return std::nullopt;
-    std::optional<std::chrono::seconds> shortest;
-    using Level = Path::Level;
-    for (auto level = Level::root;; level = static_cast<Level>(static_cast<int>(level) + 1)) {
-        const auto [first, last] = branch->second.equal_range(resource.path.ancestor(level));
-        for (auto it = first; it != last; ++it)
-            if (const auto epmax = conditions(*it->second, resource).epmax; epmax && (!shortest || *epmax < *shortest))
-                shortest = epmax;
-        if (level >= resource.path.level()) return shortest;
-    }
-}
-
-void Observer::set_default_periods(ServerId server, std::chrono::seconds pmin, std::chrono::seconds pmax) {
-    Account& account = accounts_[server];
-    account.pmin = std::max(pmin, std::chrono::seconds(0));
-    account.pmax = std::max(pmax, std::chrono::seconds(0));
-    for (const Key& key : account.count == 0 ? std::vector<Key>{} : keys_of(server)) {
-        Watch* watch = find(key);
-        if (watch == nullptr) continue;
-        renew_conditions(*watch);
-        process(*watch);
-    }
-}
-
-void Observer::set_default_confirmable(ServerId server, bool confirmable) {
-    Account& account = accounts_[server];
-    account.confirmable = confirmable;
-    for (const Key& key : account.count == 0 ? std::vector<Key>{} : keys_of(server)) renew_conditions(*find(key));
-}
-
 void Observer::rights_changed() {
     std::vector<Key> keys;
     for (const auto& [key, watch] : watches_) keys.push_back(key);
@@ -309,16 +207,6 @@ void Observer::rights_changed() {
 std::size_t Observer::size(ServerId server) const {
     const auto account = accounts_.find(server);
     return account == accounts_.end() ? 0 : account->second.count;
-}
-
-std::optional<std::uint32_t> Observer::max_age(ServerId server, ObservationId id) const {
-    const Watch* watch = find({server, id});
-    if (watch == nullptr) return std::nullopt;
-    if (!watch->composite) return as_max_age(watch->state.conditions());
-    std::optional<std::uint32_t> least;
-    for (const Composite::Part& part : watch->composite->parts)
-        if (const auto its = as_max_age(part.state.conditions())) least = std::min(least.value_or(*its), *its);
-    return least;
 }
 
 void Observer::process(const Key& key) {
@@ -459,11 +347,7 @@ void Observer::send(Watch& watch, Bytes payload, const std::vector<Entry>& entri
     if (confirmable) {
         watch.confirmed_at = now;
         response.number = ++watch.number;
-        if (keeps(watch)) {
-            if (!watch.unacked) watch.unacked = std::make_unique<std::deque<Stored>>();
-            if (watch.unacked->size() >= room(watch)) watch.unacked->pop_front();
-            watch.unacked->push_back(stored(watch, entries));
-        }
+        if (keeps(watch)) await(watch, stored(watch, entries));
     }
     response.max_age = max_age(watch.asked.server, watch.asked.id);
     response.observing = true;

@@ -7,6 +7,7 @@
 #include "lwm2m/object_tree.hpp"
 #include "lwm2m/observation.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,11 +29,13 @@ namespace lwm2m {
 /// no confirmation and was lost on the way before we knew is lost.
 class Observer {
 public:
-    /// Observations of one server; one more is answered as a plain Read (RFC 7641 4.1 allows that).
+    /// Observed paths of one server, those of its composites included; what would be over it is answered as a plain Read
+    /// (RFC 7641 4.1 allows that).
     static constexpr std::size_t most_per_server = 10'000;
     /// Notifications kept for one observation: as many as hqmax says, these at most; and without hqmax.
     static constexpr std::size_t most_kept = 1'000, usually_kept = 64;
-    /// Bytes kept for one server; then the oldest of all its observations goes.
+    /// Bytes kept for one server; then the oldest of all its observations goes. As many again may wait for being
+    /// acknowledged; over it the oldest of the same observation is not repeated if it was lost.
     static constexpr std::size_t most_kept_bytes = 1 << 20;
 
     Observer(Transport&, ObjectTree&, const AttributeStore&, const AccessControl&, base::Timers&, const codec::Lookup&);
@@ -112,12 +115,12 @@ private:
     using Deadlines = std::multimap<Instant, Watch*>;
     using Branch = std::multimap<Path, Watch*>;
     struct Account {
-        std::size_t count = 0;
+        std::size_t count = 0;  // of observed paths
         bool paused = false, storing = true, confirmable = false;
         std::chrono::seconds pmin{0}, pmax{0};
         std::set<ObservationId> expected;
         std::map<std::uint64_t, ObservationId> kept;  // by the order in which they came
-        std::size_t kept_bytes = 0;
+        std::size_t kept_bytes = 0, unacked_bytes = 0;
     };
 
     Conditions conditions(const Watch&, const Target& of) const;
@@ -145,6 +148,8 @@ private:
     Stored stored(Watch&, std::vector<Entry>) const;
     void keep(Watch&, std::vector<Entry>);
     void drop_kept(Watch&);
+    void await(Watch&, Stored);
+    std::deque<Stored> take_unacked(Watch&);
     void drop_oldest(Account&, ServerId);
     void flush(ServerId);
     void send_kept(Watch&, std::vector<Entry>);

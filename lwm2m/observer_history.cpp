@@ -74,8 +74,28 @@ void Observer::keep(Watch& watch, std::vector<Entry> entries) {
     while (account.kept_bytes > most_kept_bytes) drop_oldest(account, watch.asked.server);
 }
 
+// Given to the transport; kept until it is known to have arrived.
+void Observer::await(Watch& watch, Stored item) {
+    Account& account = accounts_[watch.asked.server];
+    if (!watch.unacked) watch.unacked = std::make_unique<std::deque<Stored>>();
+    account.unacked_bytes += item.bytes;
+    watch.unacked->push_back(std::move(item));
+    while (watch.unacked->size() > room(watch) || (account.unacked_bytes > most_kept_bytes && !watch.unacked->empty())) {
+        account.unacked_bytes -= watch.unacked->front().bytes;
+        watch.unacked->pop_front();
+    }
+    if (watch.unacked->empty()) watch.unacked.reset();
+}
+
+std::deque<Observer::Stored> Observer::take_unacked(Watch& watch) {
+    const auto unacked = std::exchange(watch.unacked, nullptr);
+    if (!unacked) return {};
+    for (const Stored& item : *unacked) accounts_[watch.asked.server].unacked_bytes -= item.bytes;
+    return std::move(*unacked);
+}
+
 void Observer::drop_kept(Watch& watch) {
-    watch.unacked.reset();
+    take_unacked(watch);
     if (!watch.kept) return;
     Account& account = accounts_[watch.asked.server];
     for (const Stored& item : *watch.kept) {
@@ -91,9 +111,9 @@ void Observer::pause(ServerId server) {
     // What was not acknowledged may not have arrived: it is told again, before all that comes now.
     for (const Key& key : keys_of(server)) {
         Watch& watch = *find(key);
-        const auto unacked = std::exchange(watch.unacked, nullptr);
-        if (unacked && keeps(watch))
-            for (Stored& item : *unacked) keep(watch, std::move(item.entries));
+        auto unacked = take_unacked(watch);
+        if (keeps(watch))
+            for (Stored& item : unacked) keep(watch, std::move(item.entries));
     }
 }
 
@@ -143,15 +163,16 @@ void Observer::send_kept(Watch& watch, std::vector<Entry> entries) {
     response.observing = true;
     response.max_age = max_age(asked.server, asked.id);
     watch.confirmed_at = timers_.now();
-    if (!watch.unacked) watch.unacked = std::make_unique<std::deque<Stored>>();
-    watch.unacked->push_back(stored(watch, std::move(entries)));
+    await(watch, stored(watch, std::move(entries)));
     transport_.notify(asked.server, asked.id, std::move(response), true);  // may end the watch
 }
 
 void Observer::acknowledged(ServerId server, ObservationId id, std::uint32_t number) {
     Watch* watch = find({server, id});
     if (watch == nullptr || !watch->unacked) return;
-    std::erase_if(*watch->unacked, [number](const Stored& item) { return item.number <= number; });
+    std::size_t& bytes = accounts_[server].unacked_bytes;
+    for (auto& unacked = *watch->unacked; !unacked.empty() && unacked.front().number <= number; unacked.pop_front())
+        bytes -= unacked.front().bytes;
     if (watch->unacked->empty()) watch->unacked.reset();
 }
 

@@ -3,6 +3,7 @@
 #include "lwm2m/composite.hpp"
 #include "lwm2m/observer.hpp"
 
+#include <algorithm>
 #include <deque>
 
 /// Private to the observer's sources.
@@ -29,8 +30,9 @@ struct Observer::Composite {
         Observation state;
     };
     std::vector<Part> parts;
-    bool dirty = false;    // something in it is new as a whole: look at once
-    bool reading = false;  // one look at a time
+    std::vector<Branch::iterator> places;  // in the branches, by part
+    bool dirty = false;                    // something in it is new as a whole: look at once
+    bool reading = false;                  // one look at a time
 };
 
 struct Observer::Watch {
@@ -45,6 +47,9 @@ struct Observer::Watch {
     std::unique_ptr<std::deque<Stored>> kept{};     // while the server is away, oldest first
     std::unique_ptr<std::deque<Stored>> unacked{};  // given to the transport, not acknowledged
 
+    Branch::iterator place{};  // of a single path
+
+    std::size_t weight() const { return std::max<std::size_t>(asked.paths.size(), 1); }
     Key key() const { return {asked.server, asked.id}; }
 };
 

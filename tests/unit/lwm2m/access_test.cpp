@@ -1,5 +1,7 @@
 #include "tests/unit/lwm2m/stage.hpp"
 
+#include <ctime>
+
 using namespace std::chrono_literals;
 using lwm2m::AccessControl;
 namespace right = lwm2m::right;
@@ -48,6 +50,30 @@ TEST_F(Access, of_a_single_server_is_full) {
     EXPECT_TRUE(client->access().rules().empty());
     EXPECT_EQ(server.asks("POST /3/0/4"), "2.04");
     EXPECT_EQ(server.writes("PUT /16/0/0/0", "x"), "2.04");
+}
+
+// The cost of a look-up grows with the logarithm of the rules, that of an instance that joins by one rule.
+TEST(AccessRights, of_ten_thousand_instances_are_found_by_their_place) {
+    AccessControl access({{1, right::all}, {2, right::read}});
+    fakes::MemoryTree tree;
+    lwm2m::ObjectDef gateway;
+    gateway.id = 25;
+    gateway.multiple = true;
+    tree.add_object("", gateway);
+    for (int i = 0; i < 10'000; ++i) tree.add_instance("/25/" + std::to_string(i));
+    const auto began = std::clock();
+    ASSERT_TRUE(access.sync(tree));
+    const auto synced = std::clock();
+    ASSERT_EQ(access.rules().size(), 10'000u);
+    std::size_t allowed = 0;
+    for (int round = 0; round < 10; ++round)
+        for (std::uint16_t i = 0; i < 10'000; ++i) {
+            allowed += access.allows(2, {"", lwm2m::Path::of({25, i, 1})}, right::read) ? 1U : 0U;
+            allowed += access.allows(2, {"", lwm2m::Path::of({25, i, 1})}, right::write) ? 1U : 0U;
+        }
+    EXPECT_EQ(allowed, 100'000u);
+    RecordProperty("sync_us", static_cast<int>((synced - began) * 1'000'000 / CLOCKS_PER_SEC));
+    RecordProperty("look_up_ns", static_cast<int>((std::clock() - synced) * 5'000 / CLOCKS_PER_SEC));
 }
 
 // CORE-170

@@ -164,6 +164,23 @@ TEST_F(History, is_bounded_in_number_and_in_all) {
     EXPECT_GT(single, 0u);
 }
 
+TEST_F(History, of_what_was_not_acknowledged_is_bounded_too) {
+    for (ObservationId token = 1; token <= 40; ++token) server.observes("/16/0/0/0?con=1", token);
+    for (int i = 0; i < 100; ++i) {  // 40 observations of 64 texts of 3 kB would be 7.5 MB
+        reports("/16/0/0/0", std::string(3000, static_cast<char>('a' + i % 26)));
+        while (!server.notified().empty()) {
+        }
+    }
+    server.does_not_acknowledge(1);
+    std::size_t again = 0;
+    after(0s);
+    server.hears();
+    server.answers(Code::changed);
+    while (!server.notified().empty()) ++again;
+    EXPECT_GT(again, 100u);
+    EXPECT_LE(again, lwm2m::Observer::most_kept_bytes / 3000);
+}
+
 // CORE-121
 TEST_F(History, default_mode_of_the_server_object_says_what_is_confirmable) {
     server.observes(temperature, 7);

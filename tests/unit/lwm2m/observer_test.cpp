@@ -704,6 +704,29 @@ TEST_F(Observing, is_bounded_for_each_server) {
     EXPECT_TRUE(server.response().observing);
 }
 
+TEST_F(Observing, is_bounded_by_paths_when_they_are_observed_together) {
+    std::string paths = "[";
+    for (int i = 0; i < 250; ++i) paths += fmt::format("{}{{\"n\":\"/d01/3303/{}/5700\"}}", i == 0 ? "" : ",", i);
+    paths += "]";
+    const auto bytes = base::as_bytes(paths);
+    const auto observes_all = [&](ObservationId token) {
+        server.asks("FETCH /", {.accept = 110,
+                                .format = 320,
+                                .payload = {bytes.begin(), bytes.end()},
+                                .observe = lwm2m::Observe::start,
+                                .token = token});
+        return server.response().observing;
+    };
+    for (ObservationId token = 1; token <= lwm2m::Observer::most_per_server / 250; ++token)
+        ASSERT_TRUE(observes_all(token)) << token;
+    EXPECT_FALSE(observes_all(1000));
+    EXPECT_FALSE(server.observes(temperature, 1001).empty());
+    EXPECT_FALSE(server.response().observing);
+    EXPECT_EQ(client->observations(), lwm2m::Observer::most_per_server / 250);
+    client->on_lost(1, 1, lwm2m::Lost::reset);
+    EXPECT_TRUE(observes_all(1000));
+}
+
 TEST_F(Observing, all_share_one_timer) {
     const auto before = timers.waiting();
     for (ObservationId token = 1; token <= 100; ++token)
