@@ -64,6 +64,7 @@ App::App(Site site, StateStore state, lwm2m::Transport& transport, base::Timers&
         });
     };
     own_ = std::make_unique<OwnSite>(site_.config, config, tree_, timers, version, restart);
+    own_->troubles = [this] { return troubles(); };
     tree_.add(std::make_unique<own_objects::GatewayObject>(devices_));
 
     client_ = std::make_unique<lwm2m::Client>(transport, tree_, timers, random, config);
@@ -279,6 +280,16 @@ void App::tell_presence(DeviceIndex index) {
     for (std::size_t i = 0; i < resources.size(); ++i)
         if (resources[i].source == Source::quality || resources[i].source == Source::error_code)
             tell_resource(device, static_cast<std::uint16_t>(i));
+}
+
+/// Codes of our own 3/0/11: 8 peripheral malfunction, and 16, which is ours.
+std::vector<std::int64_t> App::troubles() const {
+    std::vector<std::int64_t> codes;
+    bool link_down = !links_.stuck().empty();
+    for (std::size_t i = 0; i < links_.links() && !link_down; ++i) link_down = links_.is_down(i);
+    if (link_down) codes.push_back(8);
+    if (save_failed_) codes.push_back(16);
+    return codes;
 }
 
 void App::show_status() {

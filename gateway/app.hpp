@@ -68,6 +68,7 @@ private:
     void tell_resource(const EndDevice&, std::uint16_t resource);
     void tell_errors(const EndDevice&);
     void show_status();
+    std::vector<std::int64_t> troubles() const;
     void save();
     void save_within(base::Milliseconds);
     void decided();

@@ -318,6 +318,8 @@ std::string LinkHost::stuck() const {
     return {};
 }
 
+bool LinkHost::is_down(std::size_t link) const { return links_[link]->known && !links_[link]->up; }
+
 std::size_t LinkHost::links_up() const {
     std::size_t count = 0;
     for (const auto& link : links_) count += link->up ? 1 : 0;

@@ -35,6 +35,8 @@ public:
     static constexpr std::chrono::seconds poll_limit{30};
     /// Name of a link whose poll is unanswered long after its deadline, "" when all make progress.
     std::string stuck() const;
+    /// Its adapter said that it is away, and has not said since that it is back.
+    bool is_down(std::size_t link) const;
     std::size_t links_up() const;
     std::size_t links() const { return links_.size(); }
 

@@ -8,7 +8,9 @@ namespace gateway {
 
 namespace {
 
-constexpr std::string_view portfolio_mark = "[portfolio]\n";
+// Parts of state(), after that of the engine.
+constexpr std::string_view portfolio_mark = "[portfolio]\n", server_mark = "[server]\n";
+constexpr auto look_every = std::chrono::seconds(10);  // at what may be wrong with ourselves
 
 /// The site's checked words: "/3/0/9", "/dev1/3303", "/*/3303/0/5700".
 lwm2m::Target target_of(const std::string& text) {
@@ -45,7 +47,7 @@ void apply_settings(const config::Server& from, lwm2m::ServerConfig& to) {
 
 OwnSite::OwnSite(const config::Site& site, const lwm2m::ClientConfig& config, ObjectTree& tree, base::Timers& timers,
                  const std::string& version, std::function<void()> restart)
-    : several_servers_(config.servers.size() > 1) {
+    : several_servers_(config.servers.size() > 1), timers_(timers), looking_(timers) {
     auto server = std::make_unique<own_objects::Server>(config);
     server_ = server.get();
     tree.add(std::move(server));
@@ -58,6 +60,7 @@ OwnSite::OwnSite(const config::Site& site, const lwm2m::ClientConfig& config, Ob
     facts.version = version;
     facts.now = [&timers] { return timers.wall(); };
     facts.restart = restart;
+    facts.troubles = [this] { return troubles ? troubles() : std::vector<std::int64_t>(); };
     if (site.device.factory_reset)
         facts.factory_reset = [this, restart] {
             forgotten_ = true;
@@ -67,6 +70,10 @@ OwnSite::OwnSite(const config::Site& site, const lwm2m::ClientConfig& config, Ob
     auto device = std::make_unique<own_objects::Device>(std::move(facts));
     device_ = device.get();
     tree.add(std::move(device));
+    device_->on_errors = [&tree] {
+        // Its instances come and go with the codes, so whoever observes it reads it anew.
+        if (tree.on_own_changed) tree.on_own_changed(lwm2m::Path::of({3, 0, 11}), {});
+    };
 
     own_objects::Connectivity::Facts network;
     network.addresses = &own_objects::ip_addresses;
@@ -85,21 +92,35 @@ void OwnSite::attach(lwm2m::Client& client, ObjectTree& tree, const std::string&
     client_ = &client;
     server_->client = &client;
     if (several_servers_) tree.add(std::make_unique<own_objects::AccessControl>(client.access()));
-    const std::size_t mark = saved.find(portfolio_mark);
-    if (mark != std::string::npos) {
-        portfolio_->import_state(std::string_view(saved).substr(mark + portfolio_mark.size()));
-        client.import_state(std::string_view(saved).substr(0, mark));
-    }
+    std::string_view rest = saved;
+    const auto cut = [&rest](std::string_view mark) -> std::string_view {
+        const std::size_t at = rest.find(mark);
+        if (at == std::string_view::npos) return {};
+        const std::string_view part = rest.substr(at + mark.size());
+        rest = rest.substr(0, at);
+        return part;
+    };
+    server_->import_state(cut(server_mark));
+    portfolio_->import_state(cut(portfolio_mark));
+    client.import_state(rest);
     const auto changed = [this] {
         if (on_state) on_state();
     };
+    server_->on_change = changed;
     portfolio_->on_change = changed;
     client.on_state_text = changed;
+    look();
+}
+
+void OwnSite::look() {
+    device_->look();
+    looking_.set(timers_.now() + look_every, [this] { look(); });
 }
 
 std::string OwnSite::state() const {
     if (forgotten_ || client_ == nullptr) return "";
-    return client_->export_state() + std::string(portfolio_mark) + portfolio_->export_state();
+    return fmt::format("{}{}{}{}{}", client_->export_state(), portfolio_mark, portfolio_->export_state(), server_mark,
+                       server_->export_state());
 }
 
 }  // namespace gateway

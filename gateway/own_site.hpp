@@ -24,19 +24,24 @@ public:
     /// Before the client starts. `saved`: what state() said in an earlier life, or nothing.
     void attach(lwm2m::Client&, ObjectTree&, const std::string& saved);
 
-    own_objects::Device& device() { return *device_; }
-    /// What servers wrote and a restart must not lose: attributes, rights, identities. Text of many lines.
+    /// Codes of 3/0/11 for what is wrong with the gateway beyond its own machine; asked every ten seconds. Set before attach().
+    std::function<std::vector<std::int64_t>()> troubles;
+    /// What servers wrote and a restart must not lose: attributes, rights, accounts, identities. Text of many lines.
     std::string state() const;
     /// state() would say something else.
     std::function<void()> on_state;
 
 private:
+    void look();
+
     lwm2m::Client* client_ = nullptr;
     own_objects::Server* server_ = nullptr;
     own_objects::Device* device_ = nullptr;
     own_objects::Portfolio* portfolio_ = nullptr;
     bool forgotten_ = false;  // by a factory reset: nothing is kept any more
     bool several_servers_ = false;
+    base::Timers& timers_;
+    base::Timer looking_;
 };
 
 }  // namespace gateway

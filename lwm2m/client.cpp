@@ -362,6 +362,10 @@ void Client::set_storing(ServerId id, bool storing) {
     if (impl_->find(id) != nullptr) impl_->observer.set_storing(id, storing);
 }
 
+void Client::set_initial_delay(ServerId id, std::chrono::seconds delay) {
+    if (auto* server = impl_->find(id)) server->settings.initial_delay = delay;
+}
+
 void Client::set_default_confirmable(ServerId id, bool confirmable) {
     if (impl_->find(id) != nullptr) impl_->observer.set_default_confirmable(id, confirmable);
 }

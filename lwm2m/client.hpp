@@ -69,8 +69,9 @@ public:
     void update_now(ServerId);
     /// /1/x/4 was executed: de-registered and deaf for so long, then Register.
     void disable(ServerId, std::chrono::seconds);
-    /// /1/x/6, /1/x/26, /1/x/17 to 20 and /1/x/23 were written.
+    /// /1/x/6, /1/x/14, /1/x/26, /1/x/17 to 20 and /1/x/23 were written. The delay counts until it was first registered with.
     void set_storing(ServerId, bool);
+    void set_initial_delay(ServerId, std::chrono::seconds);
     void set_default_confirmable(ServerId, bool);
     void set_retry(ServerId, const Retry&);
     void set_mute_send(ServerId, bool);

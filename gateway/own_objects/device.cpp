@@ -33,6 +33,7 @@ enum : ResourceId {
     memory_total = 21
 };
 
+constexpr std::int64_t most_code = 32;         // of 3/0/11; 16 to 32 are one's own
 constexpr std::int64_t latest = 253402300799;  // the year 9999
 
 bool is_offset(std::string_view text) {
@@ -56,11 +57,27 @@ const PowerSource* battery(const std::vector<PowerSource>& sources) {
 Value optional(const std::optional<std::int64_t>& number) { return number ? Value(*number) : Value{}; }
 }  // namespace
 
-void Device::raise(std::int64_t code) {
-    if (std::find(errors_.begin(), errors_.end(), code) == errors_.end() && errors_.size() < 32) errors_.push_back(code);
+void Device::look() {
+    std::vector<std::int64_t> wrong;
+    const auto sources = power_sources(facts_.root);
+    if (const auto* its = battery(sources)) {
+        if (its->status == 4) wrong.push_back(1);
+        if (sources.size() == 1 && mains_off(facts_.root)) wrong.push_back(2);
+    }
+    if (const Memory its = memory(facts_.root); its.free < its.total / 32) wrong.push_back(5);
+    if (facts_.troubles)
+        for (const auto code : facts_.troubles())
+            if (code > 0 && code <= most_code) wrong.push_back(code);
+    // What goes on keeps its place among the instances.
+    const auto before = errors_;
+    const auto holds = [](const std::vector<std::int64_t>& codes, std::int64_t code) {
+        return std::find(codes.begin(), codes.end(), code) != codes.end();
+    };
+    std::erase_if(errors_, [&](std::int64_t code) { return !holds(wrong, code); });
+    for (const auto code : wrong)
+        if (!holds(errors_, code)) errors_.push_back(code);
+    if (errors_ != before && on_errors) on_errors();
 }
-
-void Device::clear(std::int64_t code) { std::erase(errors_, code); }
 
 const std::vector<ResourceId>& Device::resources() const {
     static const std::vector<ResourceId> all{
@@ -179,7 +196,13 @@ Result<void> Device::execute(InstanceId, ResourceId resource, const std::string&
             if (!facts_.factory_reset) break;
             facts_.factory_reset();
             return {};
-        case reset_errors: errors_.clear(); return {};
+        case reset_errors:  // and what is still wrong is an error again (DDF 3/12)
+            if (!errors_.empty()) {
+                errors_.clear();
+                if (on_errors) on_errors();
+            }
+            look();
+            return {};
         default: break;
     }
     return fail(Errc::not_allowed, "nothing to execute");

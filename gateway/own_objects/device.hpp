@@ -17,15 +17,18 @@ public:
         std::function<base::WallTime()> now;
         std::function<void()> restart;  ///< asked for by /3/0/4; called after the answer has gone out
         std::string manufacturer = "lwm2m-gateway", hardware{};
-        std::function<void()> factory_reset{};  ///< /3/0/5; null: the resource is not there
-        std::string root{};                     ///< of /proc, /sys and /etc
+        std::function<void()> factory_reset{};                  ///< /3/0/5; null: the resource is not there
+        std::string root{};                                     ///< of /proc, /sys and /etc
+        std::function<std::vector<std::int64_t>()> troubles{};  ///< codes of what is wrong beyond the machine
     };
     explicit Device(Facts facts) : facts_(std::move(facts)) {}
 
-    /// /3/0/11: codes of the standard, 1 to 8, and 16 to 32 for one's own. The first takes the place of "no error", each
-    /// further one gets an instance of its own.
-    void raise(std::int64_t code);
-    void clear(std::int64_t code);
+    /// Takes over into /3/0/11 what is wrong now: 1 battery low, 2 running on battery with the mains off, 5 less than a 32nd of
+    /// the memory left, and Facts::troubles. The first takes the place of "no error", each further one gets an instance of its
+    /// own, and goes when its reason has gone.
+    void look();
+    /// /3/0/11 says something else than before.
+    std::function<void()> on_errors;
 
     lwm2m::ObjectId id() const override { return 3; }
     std::vector<InstanceId> instances() const override { return {0}; }

@@ -1,5 +1,8 @@
 #include "gateway/own_objects/server.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 namespace gateway::own_objects {
 
 namespace {
@@ -26,6 +29,32 @@ enum : ResourceId {
 };
 constexpr std::int64_t most_lifetime = 30LL * 86400;
 constexpr std::uint64_t most_unsigned = 0xFFFFFFFF;
+
+/// Those that a server may write and a restart must not lose. 7 is none: there is only one binding.
+constexpr ResourceId kept[] = {lifetime,    default_pmin, default_pmax,   disable_timeout, storing,   initial_delay,
+                               retry_count, retry_timer,  sequence_delay, sequence_count,  mute_send, notification_mode};
+
+/// As one word.
+std::string word(const Value& value) {
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "1" : "0";
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
+    if (const auto* number = std::get_if<std::uint64_t>(&value)) return std::to_string(*number);
+    return "-";
+}
+
+std::string_view next_word(std::string_view& line) {
+    const std::string_view first = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(line.size(), first.size() + 1));
+    return first;
+}
+
+template <class Number>
+std::optional<Number> as(std::string_view text) {
+    Number number{};
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, number);
+    return error == std::errc{} && end == last ? std::optional(number) : std::nullopt;
+}
 }  // namespace
 
 Server::Server(const lwm2m::ClientConfig& config) {
@@ -44,6 +73,7 @@ Server::Server(const lwm2m::ClientConfig& config) {
         account.retry = server.retry;
         accounts_.push_back(account);
     }
+    configured_ = accounts_;
 }
 
 std::vector<InstanceId> Server::instances() const {
@@ -77,8 +107,9 @@ bool Server::shows(InstanceId instance, ResourceId resource) const {
     return member == nullptr || (account.retry.*member).has_value();
 }
 
-Value Server::read(InstanceId instance, ResourceId resource) const {
-    const Account& account = accounts_[instance];
+Value Server::read(InstanceId instance, ResourceId resource) const { return value_of(accounts_[instance], resource); }
+
+Value Server::value_of(const Account& account, ResourceId resource) {
     switch (resource) {
         case short_id: return std::int64_t{account.id};
         case lifetime: return account.lifetime;
@@ -118,8 +149,11 @@ Result<void> Server::may_write(InstanceId, ResourceId resource, const Value& val
                 return fail(Errc::bad_request, "a server is disabled for 0 s to 30 days");
             return {};
         case storing:
-        case mute_send:
-        case notification_mode: return {};
+        case mute_send: return {};
+        case notification_mode:
+            if (number == nullptr || (*number != 0 && *number != 1))
+                return fail(Errc::bad_request, "the mode is 0, as each observation says, or 1, confirmable");
+            return {};
         case binding:
             if (value != Value{std::string("U")}) return fail(Errc::bad_request, "the only binding is U");
             return {};
@@ -153,7 +187,10 @@ void Server::write(InstanceId instance, ResourceId resource, const Value& value)
             account.storing = std::get<bool>(value);
             client->set_storing(account.id, account.storing);
             break;
-        case initial_delay: account.delay = std::get<std::uint64_t>(value); break;
+        case initial_delay:
+            account.delay = std::get<std::uint64_t>(value);
+            client->set_initial_delay(account.id, std::chrono::seconds(account.delay));
+            break;
         case mute_send:
             account.muted = std::get<bool>(value);
             client->set_mute_send(account.id, account.muted);
@@ -168,6 +205,7 @@ void Server::write(InstanceId instance, ResourceId resource, const Value& value)
         account.retry.*member = static_cast<std::uint32_t>(std::get<std::uint64_t>(value));
         client->set_retry(account.id, account.retry);
     }
+    changed();
 }
 
 // A server that replaces its account without one of these has the default of the standard again.
@@ -184,6 +222,44 @@ void Server::reset(InstanceId instance, ResourceId resource) {
     if (const auto member = retry_of(resource); member != nullptr) {
         (accounts_[instance].retry.*member).reset();
         client->set_retry(accounts_[instance].id, accounts_[instance].retry);
+        changed();
+    }
+}
+
+std::string Server::export_state() const {
+    std::string text;
+    for (std::size_t i = 0; i < accounts_.size(); ++i)
+        for (const ResourceId resource : kept) {
+            const Value now = value_of(accounts_[i], resource), said = value_of(configured_[i], resource);
+            if (now != said) text += fmt::format("{} {} {} {}\n", accounts_[i].id, resource, word(now), word(said));
+        }
+    return text;
+}
+
+void Server::import_state(std::string_view text) {
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        const auto id = as<lwm2m::ServerId>(next_word(line));
+        const auto resource = as<ResourceId>(next_word(line));
+        const std::string_view written = next_word(line), said = next_word(line);
+        const auto its = std::find_if(accounts_.begin(), accounts_.end(), [&](const Account& a) { return id && a.id == *id; });
+        if (its == accounts_.end() || !resource || std::find(std::begin(kept), std::end(kept), *resource) == std::end(kept))
+            continue;
+        const auto instance = static_cast<InstanceId>(its - accounts_.begin());
+        if (said != word(value_of(configured_[instance], *resource))) continue;
+        Value value;
+        if (*resource == storing || *resource == mute_send) {
+            if (written == "0" || written == "1") value = written == "1";
+        } else if (*resource == initial_delay || retry_of(*resource) != nullptr) {
+            if (const auto number = as<std::uint64_t>(written)) value = *number;
+        } else if (const auto number = as<std::int64_t>(written)) {
+            value = *number;
+        }
+        if (written == "-" && retry_of(*resource) != nullptr)
+            reset(instance, *resource);
+        else if (value.index() != 0 && may_write(instance, *resource, value))
+            write(instance, *resource, value);
     }
 }
 

@@ -128,6 +128,18 @@ std::vector<PowerSource> power_sources(const std::string& root) {
     return sources;
 }
 
+bool mains_off(const std::string& root) {
+    const std::string folder = root + "/sys/class/power_supply/";
+    bool off = false;
+    for (const std::string& name : names_in(folder)) {
+        if (read_word(folder + name + "/type").value_or("Battery") == "Battery") continue;
+        const auto online = read_number(folder + name + "/online");
+        if (online && *online != 0) return false;
+        off = off || online;
+    }
+    return off;
+}
+
 std::string time_zone(const std::string& root) {
     if (const auto named = read_word(root + "/etc/timezone"); named && !named->empty() && named->size() < 64) return *named;
     std::error_code error;

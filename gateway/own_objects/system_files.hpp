@@ -31,6 +31,8 @@ struct PowerSource {
     std::optional<std::int64_t> status;  ///< of 3/0/20: 0 normal, 1 charging, 2 full, 4 low, 6 unknown
 };
 std::vector<PowerSource> power_sources(const std::string& root);
+/// There is a supply from outside, and none of them gives anything.
+bool mains_off(const std::string& root);
 
 /// "Europe/Berlin", from /etc/timezone or where /etc/localtime leads; "UTC" when neither tells.
 std::string time_zone(const std::string& root);

@@ -1,6 +1,8 @@
 #include "lwm2m/dispatcher.hpp"
 #include "tests/unit/own_objects/stage.hpp"
 
+#include <algorithm>
+
 using namespace std::chrono_literals;
 using lwm2m::Path;
 
@@ -44,15 +46,63 @@ TEST_F(OwnObjects, values_have_the_types_and_ranges_of_their_definitions) {
 TEST_F(OwnObjects, device_lists_its_errors_by_the_rules_of_the_standard) {
     start();
     const auto codes = [this] { return server.asks("GET /3/0/11", {.accept = json}); };
+    const auto look_with = [&](std::vector<std::int64_t> wrong) {
+        troubles = std::move(wrong);
+        device->look();
+        return codes();
+    };
     EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":0}])");
-    device->raise(8);
-    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":8}])");
-    device->raise(5);
-    device->raise(8);
-    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":8},{"n":"1","v":5}])");
-    device->clear(8);
-    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":5}])");
+    EXPECT_EQ(look_with({8}), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":8}])");
+    EXPECT_EQ(look_with({16, 8, 8}), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":8},{"n":"1","v":16}])");
+    EXPECT_EQ(look_with({16, 0, 33}), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":16}])");
     EXPECT_EQ(server.asks("POST /3/0/12"), "2.04");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":16}])");  // it is still wrong
+    troubles.clear();
+    EXPECT_EQ(server.asks("POST /3/0/12"), "2.04");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":0}])");
+}
+
+// OBJ-004
+TEST_F(OwnObjects, device_tells_those_who_observe_its_errors) {
+    start();
+    server.observes("/3/0/11", 7, json);
+    server.observes("/3/0/11/0", 8);
+    troubles = {8};
+    device->look();
+    after(0s);
+    std::vector<std::string> told{server.notified(), server.notified()};
+    std::sort(told.begin(), told.end());
+    EXPECT_EQ(told[0], R"(#7 2.05 [{"bn":"/3/0/11/","n":"0","v":8}])");
+    EXPECT_EQ(told[1], "#8 2.05 8");
+    device->look();  // nothing new
+    after(1h);
+    EXPECT_EQ(server.notified(), "");
+    troubles = {};
+    device->look();
+    after(0s);
+    EXPECT_EQ(server.notifications(), 2u);
+}
+
+TEST_F(OwnObjects, device_says_when_its_memory_its_battery_or_the_mains_fail) {
+    start();
+    const auto codes = [this] {
+        device->look();
+        return server.asks("GET /3/0/11", {.accept = json});
+    };
+    file("proc/meminfo", "MemTotal:        3200000 kB\nMemAvailable:     99000 kB\n");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":5}])");
+    file("proc/meminfo", "MemTotal:        3200000 kB\nMemAvailable:    101000 kB\n");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":0}])");
+    file("sys/class/power_supply/AC/type", "Mains\n");
+    file("sys/class/power_supply/AC/online", "0\n");
+    file("sys/class/power_supply/BAT0/type", "Battery\n");
+    file("sys/class/power_supply/BAT0/capacity", "61\n");
+    file("sys/class/power_supply/BAT0/status", "Discharging\n");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":2}])");
+    file("sys/class/power_supply/BAT0/capacity", "9\n");
+    EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":2},{"n":"1","v":1}])");
+    file("sys/class/power_supply/AC/online", "1\n");
+    file("sys/class/power_supply/BAT0/status", "Charging\n");
     EXPECT_EQ(codes(), R"(2.05 [{"bn":"/3/0/11/","n":"0","v":0}])");
 }
 
@@ -217,6 +267,40 @@ TEST_F(OwnObjects, a_replaced_account_has_the_defaults_of_what_was_left_out) {
     EXPECT_EQ(server.asks("GET /1/0/1"), "2.05 120");
 }
 
+// CORE-063
+TEST_F(OwnObjects, what_a_server_wrote_to_its_account_comes_back) {
+    config.servers[0].retry.count = 9;
+    saved =
+        "1 1 60 300\n"  // the lifetime
+        "1 3 600 0\n"   // default pmax
+        "1 6 0 1\n"     // storing
+        "1 14 7 0\n"    // the first Register waits so long
+        "1 17 - 9\n"    // went when the account was replaced
+        "1 18 5 -\n"    // came
+        "1 23 0 1\n"    // Send
+        "1 2 5 3\n"     // is configured otherwise now
+        "1 26 2 0\n"    // cannot be
+        "1 0 5 1\n1 4 1 0\n1 7 1 0\n2 1 60 300\n1 1 x 300\n1 5\n\nrubbish\n1 5 99999999999999999999 86400";
+    add_server(3);
+    delayed = 7s;
+    start();
+    const std::string lines = "1 1 60 300\n1 3 600 0\n1 6 0 1\n1 14 7 0\n1 17 - 9\n1 18 5 -\n1 23 0 1\n";
+    EXPECT_EQ(server.asks("GET /1/0/1"), "2.05 60");
+    EXPECT_EQ(server.asks("GET /1/0/2"), "2.05 0");
+    EXPECT_EQ(server.asks("GET /1/0/3"), "2.05 600");
+    EXPECT_EQ(server.asks("GET /1/0/17"), "4.04");
+    EXPECT_EQ(server.asks("GET /1/0/18"), "2.05 5");
+    EXPECT_EQ(server.asks("GET /1/1/1", {.by = 3}), "2.05 300");
+    EXPECT_EQ(servers->export_state().substr(0, lines.size()), lines);
+    int told = 0;
+    servers->on_change = [&] { ++told; };
+    EXPECT_EQ(server.writes("PUT /1/0/1", "300"), "2.04");
+    EXPECT_EQ(server.writes("PUT /1/1/26", "1", text, 3), "2.04");
+    EXPECT_EQ(server.writes("PUT /1/0/5", "-1"), "4.00");
+    EXPECT_EQ(told, 2);
+    EXPECT_EQ(servers->export_state(), "1 3 600 0\n1 6 0 1\n1 14 7 0\n1 17 - 9\n1 18 5 -\n1 23 0 1\n3 26 1 0\n");
+}
+
 // CORE-140
 TEST_F(OwnObjects, server_mutes_send_by_itself) {
     config.servers[0].send = {60s, {*lwm2m::Target::parse("/3/0/10")}, true};
@@ -253,6 +337,19 @@ TEST_F(OwnObjects, access_rules_are_read_by_all_and_changed_by_their_owner) {
     EXPECT_EQ(server.asks("GET /3/0/14", {.by = 2}), "4.01");
     EXPECT_EQ(server.asks("DELETE " + rule, {.by = 1}), "4.05");
     EXPECT_EQ(server.asks("POST /2", {.by = 1}), "4.05");
+}
+
+TEST_F(OwnObjects, an_access_rule_has_a_bound) {
+    add_server(2);
+    start();
+    std::string rule, entries;
+    for (const auto& [id, its] : client->access().rules())
+        if (its.object == 3) rule = "/2/" + std::to_string(id);
+    for (std::size_t i = 1; i <= lwm2m::AccessControl::most_entries; ++i)
+        entries += fmt::format("{}{{\"n\":\"{}/2/{}\",\"v\":1}}", i == 1 ? "" : ",", rule, i);
+    EXPECT_EQ(server.writes("PUT " + rule + "/2", "[" + entries + "]", json), "2.04");
+    EXPECT_EQ(server.writes("PUT " + rule + "/2/999", "1"), "4.00");
+    EXPECT_EQ(server.asks("GET " + rule + "/2/999"), "4.04");
 }
 
 TEST_F(OwnObjects, access_control_is_not_there_with_one_server) {

@@ -98,8 +98,10 @@ protected:
         facts.restart = [this] { ++restarts; };
         facts.factory_reset = factory_reset;
         facts.root = root;
+        facts.troubles = [this] { return troubles; };
         auto device_object = std::make_unique<Device>(std::move(facts));
         device = device_object.get();
+        device->on_errors = [this] { client->changed({"", lwm2m::Path::of({3, 0, 11})}, {}, timers.wall()); };
         tree.own.add(std::move(device_object));
         tree.own.add(
             std::make_unique<Connectivity>(Connectivity::Facts{root, [] {
@@ -112,12 +114,18 @@ protected:
         tree.own.add(std::move(portfolio_object));
         client = std::make_unique<lwm2m::Client>(server, tree, timers, random, config);
         servers->client = client.get();
+        servers->import_state(saved);
         if (config.servers.size() > 1) tree.own.add(std::make_unique<AccessControl>(client->access()));
         tree.own.on_changed = [this](const lwm2m::Path& path, const lwm2m::Value& value) {
             client->changed({"", path}, value, timers.wall());
         };
         ASSERT_TRUE(client->start());
         for (std::size_t i = 0; i < config.servers.size(); ++i) {
+            if (i + 1 == config.servers.size() && delayed.count() != 0) {
+                after(delayed - std::chrono::milliseconds(1));
+                ASSERT_EQ(server.hears(), "");
+                after(std::chrono::milliseconds(1));
+            }
             ASSERT_EQ(server.hears().substr(0, 8), "POST /rd");
             server.answers(Code::created, {"rd", std::to_string(i)});
         }
@@ -140,6 +148,9 @@ protected:
     lwm2m::ClientConfig config;
     std::function<void()> factory_reset;
     int restarts = 0;
+    std::vector<std::int64_t> troubles;    // codes of what is wrong beyond the machine
+    std::chrono::milliseconds delayed{0};  // before the last Register
+    std::string saved;                     // what object 1 said in an earlier life
     gateway::own_objects::Server* servers = nullptr;
     gateway::own_objects::Device* device = nullptr;
     gateway::own_objects::Portfolio* portfolio = nullptr;
