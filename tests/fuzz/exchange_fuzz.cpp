@@ -104,6 +104,8 @@ void add_number(coap_pdu_t* pdu, coap_option_num_t option, std::uint32_t value) 
 
 }  // namespace
 
+std::uint64_t fuzz_steps = 0;  // for state_walk_test.cpp
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     base::log().set_level(spdlog::level::off);
     coap_set_log_level(COAP_LOG_EMERG);
@@ -115,6 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         base::Cursor input({data, size});
         const auto byte = [&] { return input.byte().value_or(0); };
         while (input.size() != 0) {
+            ++fuzz_steps;
             const std::uint8_t what = byte(), with = byte();
             switch (what % 16) {
                 case 0: timers.advance(std::chrono::milliseconds(with * 20)); break;

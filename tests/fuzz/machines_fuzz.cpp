@@ -99,6 +99,8 @@ std::vector<std::string> split(std::string_view path) {
 
 }  // namespace
 
+std::uint64_t fuzz_steps = 0;  // for state_walk_test.cpp
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     base::log().set_level(spdlog::level::off);
     fakes::ManualTimers timers;
@@ -132,6 +134,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::string text;
         need(client.start().has_value());
         while (input.size() != 0) {
+            ++fuzz_steps;
             const std::uint8_t what = byte(), with = byte();
             const auto server = static_cast<ServerId>(1 + (with & 1));
             switch (what % 20) {
