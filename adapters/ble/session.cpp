@@ -70,6 +70,7 @@ void Session::enqueue(std::unique_ptr<Task> task) {
     };
     if (stopped_) return refuse(Errc::offline, "the link is closed");
     if (!parts_.bluez.is_up() && !parts_.bluez.is_starting()) return refuse(Errc::offline, parts_.bluez.why_down());
+    if (parts_.timers.now() < refused_until_) return refuse(refusal_.code, refusal_.message);
     if (tasks_.size() >= most_waiting)
         return refuse(Errc::busy, fmt::format("{} requests wait for {}", most_waiting, address_.str()));
     // A read whose asker is gone already has its answer from a newer one. Writes go before reads that wait, after writes.
@@ -289,6 +290,7 @@ void Session::pair() {
                         if (state_ != State::securing) return;
                         if (answer || short_name(answer.error()) == "AlreadyExists") {
                             if (answer) base::log().info("{} is paired", address_.str());
+                            pair_failures_ = 0;
                             return ready();
                         }
                         if (answer.error().name == failures::disconnected) return;
@@ -296,9 +298,19 @@ void Session::pair() {
                         if (error.code != Errc::offline) error.code = Errc::unauthorized;
                         if (settings_.pair.mode == Pairing::passkey && short_name(answer.error()).starts_with("Authentication"))
                             error.message += "; is the passkey the right one?";
+                        if (error.code == Errc::unauthorized) return pair_failed(std::move(error));
                         disconnect_quietly();
                         fail_attempt(std::move(error));
                     }));
+}
+
+/// It says no, and would say no again: a server that reads in a loop must not pair in a loop.
+void Session::pair_failed(Error why) {
+    disconnect_quietly();
+    const auto rest = std::min<Milliseconds>(pair_rest * (1 << std::min(pair_failures_++, 10)), longest_pair_rest);
+    refused_until_ = parts_.timers.now() + rest;
+    refusal_ = why;
+    fail_attempt(std::move(why));
 }
 
 void Session::ready() {
@@ -347,8 +359,9 @@ void Session::fail_attempt(Error why) {
     answer_all(why);
     if (stays_ && !stopped_) {
         const auto pause = Milliseconds(1'000) * (1 << std::min(failures_ - 1, 6));
-        retry_.set(parts_.timers.now() + pause / 2 + std::chrono::duration_cast<Milliseconds>(pause / 2 * parts_.random.unit()),
-                   [this] { begin(); });
+        const auto when =
+            parts_.timers.now() + pause / 2 + std::chrono::duration_cast<Milliseconds>(pause / 2 * parts_.random.unit());
+        retry_.set(std::max(when, refused_until_), [this] { begin(); });
     }
     owner_.session_failed(*this, why);
 }
@@ -356,6 +369,8 @@ void Session::fail_attempt(Error why) {
 void Session::lost(const std::string& why) {
     const bool was_up = state_ == State::ready;
     owner_.session_says(*this, "lost: " + why);
+    if (state_ == State::securing && pair_tried_)  // some say no by hanging up
+        return pair_failed({Errc::unauthorized, fmt::format("pairing {}: {}", address_.str(), why)});
     // A read may be asked again; a write is never sent twice.
     std::vector<Got> cut;
     for (auto it = tasks_.begin(); it != tasks_.end();) {
@@ -381,7 +396,7 @@ void Session::lost(const std::string& why) {
     const auto pause = was_up ? Milliseconds(200) : Milliseconds(500) * (1 << std::min(failures_++, 6));
     retry_.set(parts_.timers.now() + pause, [this, tries, was_up] {
         begin();
-        if (!was_up && state_ != State::idle) tries_ = tries;
+        if (!was_up && state_ != State::idle) tries_ += tries;
     });
 }
 

@@ -24,6 +24,8 @@ public:
     static constexpr Milliseconds linger{1'500};        ///< for what follows (a write is read back)
     static constexpr Milliseconds heal_again{3'600'000};
     static constexpr int most_tries = 4;  ///< connects of one attempt
+    /// After a pairing that failed whatever is asked has the same answer for so long, each time twice as long up to the last.
+    static constexpr Milliseconds pair_rest{5'000}, longest_pair_rest{300'000};
 
     struct Parts {
         Bus& bus;
@@ -117,6 +119,7 @@ private:
     void check_resolved();
     void secure();
     void pair();
+    void pair_failed(base::Error);
     void ready();
     void next();
     void run(Task&, const Attribute&);
@@ -155,6 +158,9 @@ private:
     std::deque<std::unique_ptr<Task>> tasks_;
     std::vector<std::unique_ptr<Subscription>> subscriptions_;
     std::optional<Instant> healed_;
+    int pair_failures_ = 0;
+    Instant refused_until_{};  // nothing is tried before
+    base::Error refusal_{};
     base::Timer alarm_, deadline_, retry_, notify_wait_;
     base::Once once_;
     std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -252,6 +252,29 @@ TEST(Session, AWrongPasskeyIsSaidAndTheDeviceIsNotThere) {
     ASSERT_FALSE(stage.news().empty());
 }
 
+TEST(Session, AServerThatReadsInALoopDoesNotPairInALoop) {
+    RadioStage stage;
+    const auto device = stage.environment_sensor("{connect: per-poll, pair: {mode: passkey, passkey: 1}}");
+    stage.bus->passkey = 123456;
+    stage.start();
+    stage.bus->advert(sensor);
+    const auto reads = [&] {
+        for (int i = 0; i < 20; ++i)
+            EXPECT_NE(stage.read(device, {0}, 1s).find("is the passkey the right one?"), std::string::npos);
+    };
+    reads();
+    EXPECT_EQ(stage.bus->count("Pair"), 1U);
+    stage.timers.advance(5s);
+    reads();
+    EXPECT_EQ(stage.bus->count("Pair"), 2U);
+    stage.timers.advance(5s);
+    reads();
+    EXPECT_EQ(stage.bus->count("Pair"), 2U) << "each rest is twice as long";
+    stage.bus->passkey = 1;
+    stage.timers.advance(5s);
+    EXPECT_EQ(stage.read(device, {0}, 20s), "21.37");
+}
+
 TEST(Session, ALostBondIsMadeAnewWhereTheProfileAllowsIt) {
     RadioStage stage;
     const auto device = stage.environment_sensor("{connect: per-poll, pair: {mode: just-works}}");
