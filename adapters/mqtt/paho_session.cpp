@@ -44,6 +44,13 @@ std::string refusal(int code, bool v5) {
     }
 }
 
+/// The library sets itself up with its first client and down with its last; on two threads the two have met, and what was set
+/// up was lost. So one client, which never connects, lives as long as the process.
+void keep_library_up() {
+    static const auto* const keeper = new paho::async_client("tcp://127.0.0.1:1883", "keeper");
+    (void)keeper;
+}
+
 class Core final : public paho::callback, public paho::iaction_listener, public std::enable_shared_from_this<Core> {
 public:
     Core(LinkSettings settings, asio::any_io_executor executor, Session::Events& its_events)
@@ -58,6 +65,7 @@ public:
 
     void connect(const std::string& address, const std::string& client_id, bool clean) {
         guarded([&] {
+            keep_library_up();
             const bool six = address.find(':') != std::string::npos;
             const auto uri = fmt::format("{}://{}{}{}:{}", settings_.tls ? "ssl" : "tcp", six ? "[" : "", address,
                                          six ? "]" : "", settings_.port);
