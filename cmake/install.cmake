@@ -3,7 +3,7 @@
 #   bin/lwm2m-gateway                            (gateway/CMakeLists.txt)
 #   lib/<triplet>/lwm2m-gateway/adapters/*.so     (gateway_plugin)
 #   share/lwm2m-gateway/{profiles,schema,objects,gateway.yaml}
-#   lib/systemd/system, lib/sysusers.d, lib/tmpfiles.d, share/man/man8, share/doc/lwm2m-gateway,
+#   lib/systemd/system, lib/sysusers.d, lib/tmpfiles.d, share/dbus-1/system.d, share/man/man8, share/doc/lwm2m-gateway,
 #   share/bash-completion/completions
 set(share ${CMAKE_INSTALL_DATADIR}/lwm2m-gateway)
 
@@ -19,6 +19,7 @@ install(FILES docs/completions/lwm2m-gateway DESTINATION ${CMAKE_INSTALL_DATADIR
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES systemd/lwm2m-gateway.sysusers DESTINATION lib/sysusers.d RENAME lwm2m-gateway.conf)
 install(FILES systemd/lwm2m-gateway.tmpfiles DESTINATION lib/tmpfiles.d RENAME lwm2m-gateway.conf)
+install(FILES systemd/lwm2m-gateway.dbus.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/dbus-1/system.d RENAME lwm2m-gateway.conf)
 
 # The unit names the program by its whole path, which is known only when installing (`cmake --install … --prefix`).
 install(CODE "
@@ -38,5 +39,6 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS systemd)
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS bluez)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/systemd/postinst ${PROJECT_SOURCE_DIR}/systemd/prerm)
 include(CPack)
