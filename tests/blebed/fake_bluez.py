@@ -10,7 +10,8 @@ Run: fake_bluez.py [--plain] [--setup FILE.json]
     org.blebed.Mock  /org/blebed  org.blebed.Mock1.Do(s json) -> s json
 Commands, {"do": ..., ...}:
   peripheral  {address, name, rssi, uuids, manufacturer: {"1177": hex}, service_data: {uuid: hex},
-               interval, connectable, services: [{uuid, chars: [{uuid, flags, value, encrypt}]}]}
+               interval, connectable, services: [{uuid, chars: [{uuid, flags, value, encrypt}]}],
+               count: [company, byte]: two bytes there, big endian, count the adverts}
               a new one, or the same address changed (a changed advertisement)
   vanish, appear  {address}          out of range: no adverts, a connection drops; and back
   drop        {address}              the peripheral ends the connection
@@ -82,7 +83,7 @@ class Peripheral:
     """Something in the air: what it advertises and its GATT table."""
 
     def __init__(self, spec):
-        self.bytes_in, self.delay, self.refuse = 0, 0.0, False
+        self.bytes_in, self.delay, self.refuse, self.adverts = 0, 0.0, False, 0
         self.in_range = True
         self.bonded = self.kept = False     # a device once connected to is remembered
         self.spec = {}
@@ -104,6 +105,10 @@ class Peripheral:
 
     def advert(self):
         s = self.spec
+        if "count" in s:
+            company, at = s["count"]
+            data = s["manufacturer"][str(company)]
+            s["manufacturer"][str(company)] = data[:2 * at] + f"{self.adverts & 0xFFFF:04x}" + data[2 * at + 4:]
         return {"UUIDs": [uuid(u) for u in s.get("uuids", [])], "Name": s.get("name"),
                 "ManufacturerData": {int(k): bytes.fromhex(v) for k, v in s.get("manufacturer", {}).items()},
                 "ServiceData": {uuid(k): bytes.fromhex(v) for k, v in s.get("service_data", {}).items()}}
@@ -451,11 +456,12 @@ class Fake:
         return True
 
     def hear(self, per, now):
-        ad = per.advert()
         due = per.spec.get("interval", 0)
         if now - getattr(per, "sent", -1e9) < due:
             return
         per.sent = now
+        per.adverts += 1
+        ad = per.advert()
         if self.quirk["strict_duplicates"]:
             # a controller that reports the same advert once per scan period of some 10 s
             if getattr(per, "reported", None) == (ad, per.rssi) and now - per.reported_at < 10:
@@ -1042,7 +1048,7 @@ class Fake:
     def do_state(self):
         return {"connected": [x.per.address for x in self.links.values() if x.connected],
                 "scanners": len(self.scanners), "powered": self.powered,
-                "monitors": len(self.monitors), "flood_left": self.flood_left,
+                "monitors": len(self.monitors), "flood_left": self.flood_left, "adverts": sum(p.adverts for p in self.peripherals.values()),
                 "bonded": [p.address for p in self.peripherals.values() if p.bonded],
                 "notifying": {p: len(s) for x in self.links.values() for p, s in x.sessions.items()}}
 
