@@ -24,7 +24,7 @@ BleAdapter::BleAdapter(boost::asio::any_io_executor executor, base::Timers& time
       random_(random),
       bus_(make ? make() : sdbus_bus(executor_, timers, random)),
       bluez_(*bus_, timers, *this),
-      scanner_(*bus_, bluez_, settings(), timers, random, *this),
+      scanner_(*bus_, settings(), timers, random, *this),
       slots_(settings().connections, timers),
       agent_(*bus_),
       save_timer_(timers),

@@ -21,9 +21,8 @@ std::string remedy(const Radio& radio, const Failure& failure) {
 
 }  // namespace
 
-Scanner::Scanner(Bus& bus, Bluez& bluez, const LinkSettings& settings, base::Timers& timers, base::Random& random,
-                 Handler& handler)
-    : bus_(bus), bluez_(bluez), settings_(settings), timers_(timers), random_(random), handler_(handler) {}
+Scanner::Scanner(Bus& bus, const LinkSettings& settings, base::Timers& timers, base::Random& random, Handler& handler)
+    : bus_(bus), settings_(settings), timers_(timers), random_(random), handler_(handler) {}
 
 Scanner::~Scanner() = default;
 

@@ -39,7 +39,7 @@ public:
         std::uint64_t scan_restarts = 0, power_cycles = 0, reported = 0, fallbacks = 0;
     };
 
-    Scanner(Bus&, Bluez&, const LinkSettings&, base::Timers&, base::Random&, Handler&);
+    Scanner(Bus&, const LinkSettings&, base::Timers&, base::Random&, Handler&);
     ~Scanner();
 
     /// Companies whose data are waited for: patterns of the monitor, beside the usual flags.
@@ -106,7 +106,6 @@ private:
     Bus::Reply guard(Scanning&, std::function<void(Scanning&, Answered<std::vector<Value>>)> then);
 
     Bus& bus_;
-    Bluez& bluez_;
     const LinkSettings& settings_;
     base::Timers& timers_;
     base::Random& random_;
