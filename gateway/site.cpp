@@ -26,11 +26,10 @@ void Places::find_installed() {
     if (profiles.empty()) profiles = first({bin / "../share/lwm2m-gateway/profiles", bin / "../../mapping/profiles"});
 }
 
-AdapterRegistry load_adapters(const Places& places) {
+AdapterRegistry find_adapters(const Places& places) {
     AdapterRegistry registry;
-    std::vector<std::string> problems;
-    if (!places.plugins.empty()) registry.load_folder(places.plugins, problems);
-    for (const auto& problem : problems) base::log().error("{}", problem);
+    if (!places.plugins.empty())
+        if (const auto read = registry.look_in(places.plugins); !read) base::log().error("{}", read.error().message);
     return registry;
 }
 
@@ -45,21 +44,27 @@ std::unique_ptr<lwm2m::ObjectCatalog> load_catalog(const Places& places) {
     return catalog;
 }
 
-std::function<std::unique_ptr<adapters::Adapter>(std::string_view, base::Fields&)> adapter_maker(
-    const AdapterRegistry& registry, boost::asio::io_context& loop, base::Timers& timers, base::Random& random) {
+std::function<std::unique_ptr<adapters::Adapter>(std::string_view, base::Fields&)> adapter_maker(AdapterRegistry& registry,
+                                                                                                 boost::asio::io_context& loop,
+                                                                                                 base::Timers& timers,
+                                                                                                 base::Random& random) {
     return
         [&registry, &loop, &timers, &random](std::string_view name, base::Fields& link) -> std::unique_ptr<adapters::Adapter> {
-            const auto* descriptor = registry.find(name);
-            if (descriptor == nullptr) {
+            const auto descriptor = registry.find(name);
+            if (!descriptor && descriptor.error().code == base::Errc::bad_request) {
+                link.error(name, descriptor.error().message, "install the plugin that came with this gateway");
+                return nullptr;
+            }
+            if (!descriptor) {
                 const auto names = registry.names();
                 const auto near = base::nearest(name, names);
                 std::string remedy = near.empty() ? (names.empty() ? std::string("no adapter plugin was found; install one")
                                                                    : fmt::format("there are: {}", fmt::join(names, ", ")))
                                                   : fmt::format("did you mean '{}'?", near);
-                link.error(name, fmt::format("no adapter '{}'", name), remedy);
+                link.error(name, descriptor.error().message, remedy);
                 return nullptr;
             }
-            return descriptor->create(loop.get_executor(), timers, random, link);
+            return (*descriptor)->create(loop.get_executor(), timers, random, link);
         };
 }
 
@@ -275,7 +280,7 @@ private:
 
 }  // namespace
 
-std::optional<Site> load_site(const Places& places, const AdapterRegistry& registry, boost::asio::io_context& loop,
+std::optional<Site> load_site(const Places& places, AdapterRegistry& registry, boost::asio::io_context& loop,
                               base::Timers& timers, base::Random& random, base::Diagnostics& diagnostics,
                               const StateStore* state, std::shared_ptr<const lwm2m::ObjectCatalog> catalog) {
     const config::Secrets secrets(places.secrets);

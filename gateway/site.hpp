@@ -47,19 +47,19 @@ struct Site {
     std::map<std::string, std::string> left_out;  ///< approved discovered devices that cannot run: id, and why
 };
 
-/// Loads the plugins; what cannot be loaded is told in the log.
-AdapterRegistry load_adapters(const Places&);
+/// The plugins that there are, each loaded when first asked for; a folder that cannot be read is told in the log.
+AdapterRegistry find_adapters(const Places&);
 /// Reads and compiles; every mistake of every file is in the diagnostics when nothing is returned. With a state, its
 /// approved discovered devices are part of the site: one that cannot run (any more) is left out, with a line in the log;
 /// and a prefix that another device had is a mistake. `catalog`: of a running gateway, whose definitions go on to hold;
 /// else they are read.
-std::optional<Site> load_site(const Places&, const AdapterRegistry&, boost::asio::io_context&, base::Timers&, base::Random&,
+std::optional<Site> load_site(const Places&, AdapterRegistry&, boost::asio::io_context&, base::Timers&, base::Random&,
                               base::Diagnostics&, const StateStore* state = nullptr,
                               std::shared_ptr<const lwm2m::ObjectCatalog> catalog = nullptr);
 /// The built-in objects, and those of `places.models` (refused files are told in the log).
 std::unique_ptr<lwm2m::ObjectCatalog> load_catalog(const Places&);
 /// Sources::make for a registry.
-std::function<std::unique_ptr<adapters::Adapter>(std::string_view, base::Fields&)> adapter_maker(const AdapterRegistry&,
+std::function<std::unique_ptr<adapters::Adapter>(std::string_view, base::Fields&)> adapter_maker(AdapterRegistry&,
                                                                                                  boost::asio::io_context&,
                                                                                                  base::Timers&, base::Random&);
 

@@ -89,7 +89,7 @@ Result<void> write_file(const std::string& path, const std::string& text) {
 class Draft {
 public:
     explicit Draft(const Options& options) : secrets_(options.places.secrets) {
-        registry_ = load_adapters(options.places);
+        registry_ = find_adapters(options.places);
         catalog_ = load_catalog(options.places);
         site_ = config::load(options.places.config, options.places.profiles, secrets_, diagnostics_);
         if (!site_) return;

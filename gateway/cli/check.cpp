@@ -12,7 +12,7 @@ namespace {
 
 /// Nothing: the mistakes were told.
 std::optional<Site> understand(const Options& options, boost::asio::io_context& loop, AsioTimers& timers, SystemRandom& random,
-                               const AdapterRegistry& registry) {
+                               AdapterRegistry& registry) {
     base::Diagnostics diagnostics;
     auto site = load_site(options.places, registry, loop, timers, random, diagnostics);
     if (site && diagnostics.ok()) return site;
@@ -26,7 +26,7 @@ std::optional<Site> understand(const Options& options, boost::asio::io_context& 
 struct Desktop {
     explicit Desktop(const Options& options) {
         base::start_log(*base::parse_level(options.log_level.empty() ? "warn" : options.log_level));
-        registry = load_adapters(options.places);
+        registry = find_adapters(options.places);
         site = understand(options, loop, timers, random, registry);
     }
     boost::asio::io_context loop{1};

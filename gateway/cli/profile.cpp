@@ -26,7 +26,7 @@ struct Library {
 
     Library(const Options& options, const std::vector<std::string>& names) {
         base::start_log(*base::parse_level(options.log_level.empty() ? "warn" : options.log_level));
-        registry = load_adapters(options.places);
+        registry = find_adapters(options.places);
         catalog = load_catalog(options.places);
         if (names.empty() && !options.places.config.empty())
             files = config::load_profiles(options.places.config + "/profiles", diagnostics);

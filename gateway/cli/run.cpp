@@ -67,7 +67,7 @@ int run(const Options& options) {
     SystemRandom random;
 
     base::start_log(options.log_level.empty() ? spdlog::level::info : *base::parse_level(options.log_level));
-    const auto registry = load_adapters(options.places);
+    auto registry = find_adapters(options.places);
     auto state = StateStore::open(options.places.state);
     if (!state) return complain("run", "--state: " + state.error().message, problem);
     base::Diagnostics diagnostics;

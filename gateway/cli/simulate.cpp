@@ -162,7 +162,7 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     AsioTimers timers(loop);
     SystemRandom random;
     base::start_log(*base::parse_level(options.log_level.empty() ? "warn" : options.log_level));
-    const auto registry = load_adapters(options.places);
+    auto registry = find_adapters(options.places);
     const auto catalog = load_catalog(options.places);
 
     base::Diagnostics diagnostics;
@@ -174,7 +174,9 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     const auto profile = choose(sources.profiles, wanted.profile);
     if (!profile) return stop_with(profile.error().message);
     const std::string protocol = protocol_of(sources.profiles, *profile);
-    if (const auto* adapter = registry.find(protocol); adapter != nullptr && adapter->simulate == nullptr)
+    const auto adapter = registry.find(protocol);
+    if (!adapter) return stop_with(adapter.error().message);
+    if ((*adapter)->simulate == nullptr)
         return stop_with(
             fmt::format("a device of protocol '{}' cannot be played: it speaks by radio, and this machine's radio "
                         "does not hear itself; `profile test` tries the profile without one",
@@ -209,9 +211,8 @@ int simulate(const Options& options, const SimulateOptions& wanted) {
     }
     const auto& link = plan->links.at(0);
     const Teller teller(options.json);
-    const auto simulator = registry.find(link.adapter)
-                               ->simulate(loop.get_executor(), *link.driver, plan->devices.at(0).number, wanted.tcp,
-                                          [&teller](const std::string& line) { teller.request(line); });
+    const auto simulator = (*adapter)->simulate(loop.get_executor(), *link.driver, plan->devices.at(0).number, wanted.tcp,
+                                                [&teller](const std::string& line) { teller.request(line); });
     Simulated simulated{*plan->devices.at(0).type, *simulator};
     for (const auto& assignment : wanted.set)
         if (const auto done = simulated.set(assignment); !done) return stop_with("--set: " + done.error().message);

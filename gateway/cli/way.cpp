@@ -176,7 +176,7 @@ bool same_folder(const std::string& a, const std::string& b) {
 std::unique_ptr<Way> open_here(std::string_view verb, const Options& options, const Wanted& wanted, int& status) {
     base::start_log(*base::parse_level(options.log_level.empty() ? "error" : options.log_level));
     auto loop = std::make_unique<Loop>();
-    auto registry = std::make_unique<AdapterRegistry>(load_adapters(options.places));
+    auto registry = std::make_unique<AdapterRegistry>(find_adapters(options.places));
     base::Diagnostics diagnostics;
     auto site = load_site(options.places, *registry, loop->context, loop->timers, loop->random, diagnostics);
     if (!site || !diagnostics.ok()) {

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 
 from harness import BUILD, ROOT, check, equal, free_tcp_port, until
@@ -147,26 +148,28 @@ def test_an_unknown_adapter_is_refused(stage):
     refused(stage, r"gateway\.yaml:6:\d+: ", "mudbus|adapter", gateway=GOOD.replace("modbus:", "mudbus:"))
 
 
-def test_a_broken_plugin_is_told_and_the_rest_runs(stage):
-    """A file that is no plugin lies beside the good ones."""
-    folder = stage.path("tree")
-    os.makedirs(os.path.join(folder, "adapters"))
-    os.symlink(os.path.join(BUILD, "lwm2m-gateway"), os.path.join(folder, "link"))
-    import shutil
-    import subprocess
-    shutil.copy(os.path.join(BUILD, "lwm2m-gateway"), folder)
-    for name in os.listdir(os.path.join(BUILD, "adapters")):
-        if name.endswith(".so"):
-            shutil.copy(os.path.join(BUILD, "adapters", name), os.path.join(folder, "adapters"))
-    stage.write("tree/adapters/broken.so", "this is no ELF file\n")
-    arguments = site(stage, GOOD, DEVICE)
-    done = subprocess.run([os.path.join(folder, "lwm2m-gateway"), "check", *arguments[:2]], capture_output=True, text=True, timeout=20, check=False)
-    equal(done.returncode, 0, done.stdout + done.stderr)
-    check("broken.so" in done.stdout + done.stderr, "the broken plugin is not named")
-    os.unlink(os.path.join(folder, "adapters", "modbus.so"))
-    done = subprocess.run([os.path.join(folder, "lwm2m-gateway"), "check", *arguments[:2]], capture_output=True, text=True, timeout=20, check=False)
-    equal(done.returncode, 1, "without the modbus plugin")
-    check("modbus" in done.stdout + done.stderr, done.stdout + done.stderr)
+def test_only_the_plugins_that_the_site_needs_are_opened(stage):
+    """A broken plugin of a protocol that nobody speaks is no harm; one that a link names is a mistake with its place."""
+    plugins = stage.path("plugins")
+    os.makedirs(plugins)
+    shutil.copy(os.path.join(BUILD, "adapters", "modbus.so"), plugins)
+    stage.write("plugins/other.so", "this is no ELF file\n")
+    arguments = [*site(stage, GOOD, DEVICE)[:2], "--plugins", plugins]
+    status, out, err = run_verb("check", *arguments)
+    equal(status, 0, out + err)
+    check("other.so" not in out + err, "a plugin that is not needed was opened")
+
+    def refuses(expected):
+        status, out, err = run_verb("check", *arguments)
+        equal(status, 1, out + err)
+        check(re.search(r"gateway\.yaml:6:\d+: .*" + expected, out + err), out + err)
+
+    os.rename(os.path.join(plugins, "modbus.so"), os.path.join(plugins, "aside"))
+    refuses("no adapter 'modbus'; there are: other")
+    stage.write("plugins/modbus.so", "this is no ELF file\n")
+    refuses("modbus.so: it cannot be loaded: .*; install the plugin")
+    shutil.copy(os.path.join(BUILD, "adapters", "sim.so"), os.path.join(plugins, "modbus.so"))
+    refuses("modbus.so: it holds the adapter 'sim', so name it sim.so")
 
 
 def test_simulate_plays_a_profile(stage):
