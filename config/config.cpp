@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <set>
 
 namespace config {
 
@@ -207,6 +208,48 @@ std::optional<Site> read_site(const std::string& folder, const Secrets& secrets,
     return site;
 }
 
+/// "acme/em24@3" of a profile's file; "" when it has no name or no revision.
+std::string reference_to(const Node& profile) {
+    const Node *name = profile.find("profile"), *revision = profile.find("revision");
+    return name == nullptr || revision == nullptr ? std::string() : fmt::format("{}@{}", name->written(), revision->written());
+}
+
+/// Whatever stands under a key `profile`, at any depth: of a device, of a rule that discovers some.
+void collect_profile_names(const Node& node, std::set<std::string, std::less<>>& names) {
+    for (const auto& member : node.members()) {
+        if (member.key == "profile" && member.value.kind() == Node::Kind::text) names.insert(member.value.written());
+        collect_profile_names(member.value, names);
+    }
+    for (const auto& item : node.items()) collect_profile_names(item, names);
+}
+
+/// acme/em24.yaml for "acme/em24@3"; "" for what cannot be a name below a folder.
+std::string file_of(std::string_view reference) {
+    const auto name = reference.substr(0, reference.rfind('@'));
+    const bool harmless = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '/';
+    });
+    return harmless && !name.empty() && name.front() != '/' ? std::string(name) + ".yaml" : std::string();
+}
+
+std::vector<Node> load_shipped(const Shipped& shipped, std::set<std::string, std::less<>> wanted, const std::vector<Node>& own,
+                               Diagnostics& diagnostics) {
+    if (shipped.folder.empty()) return {};
+    if (shipped.all) return load_profiles(shipped.folder, diagnostics);
+    for (const Node& profile : own) wanted.erase(reference_to(profile));
+    std::vector<Node> found;
+    for (const auto& reference : wanted) {
+        const std::string file = file_of(reference), path = shipped.folder + "/" + file;
+        std::optional<Node> profile;
+        Diagnostics its;
+        if (!file.empty() && exists(path)) profile = read_yaml_file(path, path, its);
+        // Misspelt, another revision, or a file of another name: only who sees all can say what was meant.
+        if (!profile || reference_to(*profile) != reference) return load_profiles(shipped.folder, diagnostics);
+        found.push_back(std::move(*profile));
+    }
+    return found;
+}
+
 }  // namespace
 
 std::vector<Node> load_profiles(const std::string& folder, Diagnostics& diagnostics) {
@@ -214,18 +257,21 @@ std::vector<Node> load_profiles(const std::string& folder, Diagnostics& diagnost
     return read_folder(folder, folder, Below::folders, diagnostics);
 }
 
-std::optional<Site> load(const std::string& folder, const std::string& shipped, const Secrets& secrets,
-                         Diagnostics& diagnostics) {
+std::optional<Site> load(const std::string& folder, const Shipped& shipped, const Secrets& secrets, Diagnostics& diagnostics) {
     auto site = read_site(folder, secrets, diagnostics);
     Site rest;
     if (exists(folder + "/profiles"))
         rest.profiles = read_folder(folder + "/profiles", "profiles", Below::folders, diagnostics);
-    for (Node& profile : load_profiles(shipped, diagnostics)) rest.profiles.push_back(std::move(profile));
     if (exists(folder + "/devices.d"))
         rest.devices = read_folder(folder + "/devices.d", "devices.d", Below::files, diagnostics);
     else if (site)
         diagnostics.error({"devices.d", 0, 0}, fmt::format("there is no such folder in {}", folder),
                           "make it, with a file for the devices of this site: format: 1, devices: [...]");
+    std::set<std::string, std::less<>> wanted(shipped.also.begin(), shipped.also.end());
+    for (const Node& file : rest.devices) collect_profile_names(file, wanted);
+    if (site) collect_profile_names(site->links, wanted);
+    for (Node& profile : load_shipped(shipped, std::move(wanted), rest.profiles, diagnostics))
+        rest.profiles.push_back(std::move(profile));
     if (!site) return std::nullopt;
     site->profiles = std::move(rest.profiles);
     site->devices = std::move(rest.devices);

@@ -56,16 +56,23 @@ struct Site {
     std::vector<Server> servers;
     base::Node links;  // kind null when absent
     std::string log_level = "info";
-    std::vector<base::Node> profiles;  // own ones first, then the shipped ones
+    std::vector<base::Node> profiles;  // own ones first, then those of the shipped ones that were asked for
     std::vector<base::Node> devices;   // each file of devices.d
 };
 
 /// Every *.yaml below a folder, in name order; an absent folder is an empty one. Broken files are told and left out.
 std::vector<base::Node> load_profiles(const std::string& folder, base::Diagnostics&);
 
-/// Reads everything below `folder` and the shipped profiles of `shipped` ("" for none). All mistakes go to the
-/// diagnostics; nothing returned means that gateway.yaml itself could not be understood. File names in messages are
-/// relative to `folder`.
-std::optional<Site> load(const std::string& folder, const std::string& shipped, const Secrets&, base::Diagnostics&);
+/// The profiles that came with the program.
+struct Shipped {
+    std::string folder;  ///< "": none
+    bool all = false;    ///< else those that the site's files name, since reading all costs more than the rest of a start
+    std::vector<std::string> also;  ///< named elsewhere: "acme/em24@3"
+};
+
+/// Reads everything below `folder`, and of the shipped profiles what is needed: each from its `<maker>/<model>.yaml`, or
+/// all of them when a name is not found so. All mistakes go to the diagnostics; nothing returned means that gateway.yaml
+/// itself could not be understood. File names in messages are relative to `folder`.
+std::optional<Site> load(const std::string& folder, const Shipped& shipped, const Secrets&, base::Diagnostics&);
 
 }  // namespace config

@@ -284,7 +284,13 @@ std::optional<Site> load_site(const Places& places, AdapterRegistry& registry, b
                               base::Timers& timers, base::Random& random, base::Diagnostics& diagnostics,
                               const StateStore* state, std::shared_ptr<const lwm2m::ObjectCatalog> catalog) {
     const config::Secrets secrets(places.secrets);
-    auto read = config::load(places.config, places.profiles, secrets, diagnostics);
+    std::vector<const FoundDevice*> approved;
+    if (state != nullptr)
+        for (const auto& [key, device] : state->found())
+            if (device.approved) approved.push_back(&device);
+    config::Shipped shipped{places.profiles, false, {}};
+    for (const auto* device : approved) shipped.also.push_back(device->profile);
+    auto read = config::load(places.config, shipped, secrets, diagnostics);
     if (!read) return std::nullopt;
     Site site;
     site.config = std::move(*read);
@@ -298,10 +304,6 @@ std::optional<Site> load_site(const Places& places, AdapterRegistry& registry, b
     sources.catalog = site.catalog.get();
     sources.make = adapter_maker(registry, loop, timers, random);
     sources.secret = [&secrets](std::string_view name) { return secrets.text(name); };
-    std::vector<const FoundDevice*> approved;
-    if (state != nullptr)
-        for (const auto& [key, device] : state->found())
-            if (device.approved) approved.push_back(&device);
     // Mistakes that were found so far may lie in files that are left out: with them nothing of this is of use.
     auto plan = diagnostics.ok() ? Joining(sources, state).with(approved, site.left_out, diagnostics)
                                  : mapping::compile(sources, diagnostics);

@@ -91,7 +91,7 @@ public:
     explicit Draft(const Options& options) : secrets_(options.places.secrets) {
         registry_ = find_adapters(options.places);
         catalog_ = load_catalog(options.places);
-        site_ = config::load(options.places.config, options.places.profiles, secrets_, diagnostics_);
+        site_ = config::load(options.places.config, {options.places.profiles, true, {}}, secrets_, diagnostics_);
         if (!site_) return;
         library_.emplace(site_->profiles, diagnostics_);
     }

@@ -24,7 +24,7 @@ public:
         folder.write("gateway.yaml", gateway_yaml);
         return load_folder();
     }
-    std::optional<Site> load_folder(const std::string& shipped = "") {
+    std::optional<Site> load_folder(const Shipped& shipped = {}) {
         diagnostics = {};
         return config::load(folder.path(), shipped, Secrets({folder.path("secrets")}), diagnostics);
     }
@@ -382,10 +382,44 @@ TEST(Config, reads_the_sites_folder_in_name_order_and_its_own_profiles_first) {
     SiteFolder shipped;
     shipped.write("acme/em24.yaml", "a: 1\n");
     site.folder.write("gateway.yaml", good);
-    const auto loaded = site.load_folder(shipped.path());
+    const auto loaded = site.load_folder({shipped.path(), true, {}});
     ASSERT_TRUE(loaded && site.diagnostics.ok()) << site.said();
     EXPECT_EQ(names(loaded->devices), "devices.d/10-roof.yaml devices.d/20-hall.yaml ");
     EXPECT_EQ(names(loaded->profiles), "profiles/acme/em24.yaml profiles/zeta/b.yaml " + shipped.path("acme/em24.yaml") + " ");
+}
+
+// Which of the shipped a-z/x@1 … are read with these devices.
+std::string shipped_ones_read(std::string_view devices, std::vector<std::string> also = {}) {
+    Stage site;
+    SiteFolder shipped;
+    for (const char* name : {"acme/em24", "acme/em25", "zeta/t1"})
+        shipped.write(fmt::format("{}.yaml", name), fmt::format("profile: {}\nrevision: 1\n", name));
+    shipped.write("broken/one.yaml", "a: [\n");
+    site.folder.write("gateway.yaml", good);
+    site.folder.write("profiles/zeta/t1.yaml", "profile: zeta/t1\nrevision: 2\n");
+    site.folder.write("devices.d/a.yaml", devices);
+    const auto loaded = site.load_folder({shipped.path(), false, std::move(also)});
+    std::string read;
+    for (const auto& profile : loaded->profiles)
+        if (profile.at().file.starts_with(shipped.path())) read += profile.find("profile")->written() + " ";
+    return read + (site.diagnostics.ok() ? "" : "with mistakes");
+}
+
+TEST(Config, reads_of_the_shipped_profiles_those_that_are_named) {
+    EXPECT_EQ(shipped_ones_read("devices: []\n"), "");
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: acme/em24@1}, {id: b, profile: acme/em24@1}]\n"), "acme/em24 ");
+    EXPECT_EQ(shipped_ones_read("discover: [{rules: [{profile: acme/em25@1}]}]\n"), "acme/em25 ");
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: zeta/t1@2}]\n"), "") << "the site has its own";
+    EXPECT_EQ(shipped_ones_read("devices: []\n", {"zeta/t1@1"}), "zeta/t1 ");
+}
+
+TEST(Config, reads_all_shipped_profiles_when_a_name_is_not_found) {
+    const std::string all = "acme/em24 acme/em25 zeta/t1 with mistakes";
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: acme/em42@1}]\n"), all);
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: acme/em24@2}]\n"), all) << "to say which revisions there are";
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: acme/em24}]\n"), all);
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: ../acme/em24@1}]\n"), all);
+    EXPECT_EQ(shipped_ones_read("devices: [{id: a, profile: broken/one@1}]\n"), all);
 }
 
 TEST(Config, tells_the_mistakes_of_all_files_at_once) {
