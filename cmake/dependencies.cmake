@@ -14,7 +14,6 @@ find_path(PAHO_INCLUDE_DIR mqtt/async_client.h REQUIRED)
 find_library(PAHO_CPP_LIBRARY paho-mqttpp3 REQUIRED)
 find_library(PAHO_C_LIBRARY paho-mqtt3as REQUIRED)
 pkg_check_modules(MODBUS REQUIRED IMPORTED_TARGET libmodbus)
-pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(SDBUS REQUIRED IMPORTED_TARGET sdbus-c++)
 string(REGEX MATCH "^[0-9]+" SDBUS_MAJOR "${SDBUS_VERSION}")  # 1.2 has no macro that says so
 if(GATEWAY_TESTS)

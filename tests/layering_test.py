@@ -16,14 +16,14 @@ EVERYTHING = ("gateway/", "lwm2m/", "adapters/", "mapping/", "config/")
 FLOOR = ("fmt", "spdlog", "tl-expected")
 LAYERS = [
     # path                        may include                                        outside libraries
-    ("gateway/base/",             ("gateway/base/",),                                ("libsystemd",)),
-    ("gateway/main.",             EVERYTHING,                                        ("boost", "libsystemd", "cli11")),
-    ("gateway/app.",              EVERYTHING,                                        ("boost", "libsystemd")),
+    ("gateway/base/",             ("gateway/base/",),                                ()),
+    ("gateway/main.",             EVERYTHING,                                        ("boost", "cli11")),
+    ("gateway/app.",              EVERYTHING,                                        ("boost",)),
     ("gateway/cli/",              EVERYTHING,                                        ("boost", "cli11", "nlohmann-json")),
     ("gateway/control/",          ("gateway/", "lwm2m/", "mapping/", "config/", "adapters/api/"),
                                                                                      ("boost", "nlohmann-json")),
     ("gateway/",                  ("gateway/", "lwm2m/", "mapping/", "config/", "adapters/api/"),
-                                                                                     ("boost", "libsystemd", "sqlite3")),
+                                                                                     ("boost", "sqlite3")),
     ("lwm2m/coap/",               ("lwm2m/", "gateway/base/"),                       ("boost", "libcoap", "mbedtls")),
     ("lwm2m/object_catalog",      ("lwm2m/", "gateway/base/"),                       ("pugixml",)),
     ("lwm2m/codec/senml_json.cpp", ("lwm2m/", "gateway/base/"),                      ("nlohmann-json",)),

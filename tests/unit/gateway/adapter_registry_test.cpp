@@ -1,13 +1,12 @@
 #include "gateway/adapter_registry.hpp"
 #include "tests/unit/config/site_folder.hpp"
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace gateway {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 adapters::Descriptor named(const char* name) {
     return {adapters::adapter_api, adapters::adapter_build, name, nullptr, nullptr};
@@ -22,13 +21,13 @@ TEST(AdapterRegistry, APluginIsOpenedOnlyWhenItIsAskedFor) {
     ASSERT_TRUE(registry.add(played));
 
     ASSERT_TRUE(registry.look_in(plugins.path()));
-    EXPECT_THAT(registry.names(), ElementsAre("modbus", "played"));
+    EXPECT_EQ(registry.names(), (std::vector<std::string_view>{"modbus", "played"}));
     EXPECT_EQ(*registry.find("played"), &played);
 
     const auto broken = registry.find("modbus");
     ASSERT_FALSE(broken);
     EXPECT_EQ(broken.error().code, base::Errc::bad_request);
-    EXPECT_THAT(broken.error().message, HasSubstr(plugins.path() + "/modbus.so: it cannot be loaded"));
+    EXPECT_TRUE(says(broken.error().message, plugins.path() + "/modbus.so: it cannot be loaded"));
 }
 
 TEST(AdapterRegistry, AnUnknownAdapterIsNotABrokenOne) {
@@ -45,12 +44,12 @@ TEST(AdapterRegistry, RefusesAnotherBuildAnotherApiAndASecondOfAName) {
     auto other_build = named("a"), other_api = named("b");
     other_build.build = "api 2, another compiler";
     other_api.api = adapters::adapter_api + 1;
-    EXPECT_THAT(registry.add(other_build).error().message, HasSubstr("another build"));
-    EXPECT_THAT(registry.add(other_api).error().message, HasSubstr("made for adapter API"));
+    EXPECT_TRUE(says(registry.add(other_build).error().message, "another build"));
+    EXPECT_TRUE(says(registry.add(other_api).error().message, "made for adapter API"));
 
     const auto once = named("c"), twice = named("c");
     ASSERT_TRUE(registry.add(once));
-    EXPECT_THAT(registry.add(twice).error().message, HasSubstr("'c' already"));
+    EXPECT_TRUE(says(registry.add(twice).error().message, "'c' already"));
     EXPECT_EQ(*registry.find("c"), &once);
 }
 
