@@ -51,7 +51,7 @@ set(libcoap_cmake_options -DBUILD_SHARED_LIBS=OFF -DENABLE_DTLS=ON -DDTLS_BACKEN
   -DENABLE_SERVER_MODE=ON -DENABLE_OSCORE=ON -DENABLE_TCP=ON -DENABLE_ASYNC=ON -DWITH_EPOLL=OFF
   -DENABLE_THREAD_SAFE=OFF -DENABLE_Q_BLOCK=OFF -DENABLE_WS=OFF -DENABLE_AF_UNIX=OFF -DENABLE_PROXY_CODE=OFF
   -DWITH_OBSERVE_PERSIST=OFF -DENABLE_TESTS=OFF -DENABLE_EXAMPLES=OFF -DENABLE_DOCS=OFF -DMAX_LOGGING_LEVEL=8)
-set(third_party_flags "-O2 -g1 -fPIC -DNDEBUG")
+set(third_party_flags "-O2 -g1 -fPIC -DNDEBUG -ffunction-sections -fdata-sections")
 
 # third_party_run(what COMMAND…): one step of the build; its output is shown only when it fails.
 function(third_party_run what)
