@@ -42,6 +42,7 @@ if(GATEWAY_SANITIZE)
 endif()
 if(GATEWAY_FUZZ)
   target_compile_options(gateway_options INTERFACE -fsanitize=fuzzer-no-link)
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")  # built in half the time; with assertions
 endif()
 
 # gateway_library(name SOURCES … LINK …): a static library of one folder.

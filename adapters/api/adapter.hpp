@@ -158,6 +158,7 @@ public:
         /// Of a point: what read() would make of the bytes, and how they are taken ("float32 CDAB").
         std::optional<Scalar> value{};
         std::string taken_as{};
+        bool text = false;  ///< the bytes are a text in UTF-8, and better shown so
     };
     using Fetched = std::function<void(Result<Raw>)>;
     /// The bytes of one point, past all caches.

@@ -45,7 +45,10 @@ public:
     void write(DeviceId, PointIndex, Scalar, Instant deadline, std::function<void(Result<void>)>) override;
 
     void read_raw(DeviceId, PointIndex, Instant deadline, Fetched) override;
+    /// {"at", topic filter}: the next message; a retained one at once.
     void fetch(const Words& address, Instant deadline, Fetched) override;
+    /// {"at", topic}, {"value", payload}: published with QoS 1, not retained, and acknowledged by the broker.
+    void put(const Words& address, Instant deadline, std::function<void(Result<void>)> done) override;
     void scan(const Words& options, double share, std::function<void(Found)>, std::function<void(Progress)>,
               std::function<void(Result<void>)> done) override;
     void cancel_scan() override;

@@ -56,6 +56,7 @@ void MqttAdapter::wait_for(const std::vector<std::string>& filters, Instant dead
             [waiting, take, end](const Message& message) {
                 Raw raw;
                 raw.bytes.assign(message.payload.begin(), message.payload.end());
+                raw.text = base::is_utf8(message.payload);
                 raw.request = fmt::format("{}{}", message.topic, message.retained ? " (retained)" : "");
                 if (take(message, raw)) end(std::shared_ptr<Waiting>(waiting), std::move(raw));
             },
@@ -65,14 +66,24 @@ void MqttAdapter::wait_for(const std::vector<std::string>& filters, Instant dead
 }
 
 void MqttAdapter::fetch(const Words& address, Instant deadline, Fetched done) {
-    const auto topic = address.find("topic");
-    std::string trouble;
-    if (topic == address.end() || !is_filter(topic->second)) trouble = "say which topic: topic=tele/plug/SENSOR";
-    for (const auto& [key, value] : address)
-        if (key != "topic") trouble = fmt::format("'{}' says nothing to a broker; say topic=…", key);
-    if (!trouble.empty()) return answer_later([done = std::move(done), trouble] { done(fail(Errc::bad_request, trouble)); });
+    const auto filter = address.find("at");
+    if (filter == address.end() || !is_filter(filter->second) || address.contains("unit"))
+        return answer_later([done = std::move(done)] {
+            done(fail(Errc::bad_request, "say which topic, such as --at tele/plug/SENSOR (and nothing of units)"));
+        });
     wait_for(
-        {topic->second}, deadline, [](const Message&, Raw&) { return true; }, std::move(done));
+        {filter->second}, deadline, [](const Message&, Raw&) { return true; }, std::move(done));
+}
+
+void MqttAdapter::put(const Words& address, Instant deadline, std::function<void(Result<void>)> done) {
+    const auto topic = address.find("at"), value = address.find("value");
+    if (topic == address.end() || value == address.end() || !is_topic(topic->second) ||
+        value->second.size() > longest_payload || address.contains("unit"))
+        return answer_later([done = std::move(done)] {
+            done(
+                fail(Errc::bad_request, "say which topic, such as --at cmnd/plug/POWER, without wildcards; and at most 64 kB"));
+        });
+    connection_.publish({topic->second, value->second, 1, false}, deadline, std::move(done));
 }
 
 void MqttAdapter::read_raw(DeviceId id, PointIndex index, Instant deadline, Fetched done) {
@@ -84,7 +95,7 @@ void MqttAdapter::read_raw(DeviceId id, PointIndex index, Instant deadline, Fetc
         auto value = mqtt::take(*rule, payload);
         if (value && !*value) return false;  // a message without this point
         if (value) raw.value = **value;
-        raw.taken_as = rule->kind ? std::string(name(*rule->kind)) : "a value of its own kind";
+        raw.taken_as = rule->kind ? std::string(name(*rule->kind)) : "as it stands";
         if (!rule->pick.empty()) raw.taken_as += fmt::format(" at {}", rule->pick.front().str());
         return true;
     };

@@ -52,7 +52,7 @@ Scalar said(const PayloadRule& rule, const Scalar& value) {
 
 MqttSimulator::MqttSimulator(boost::asio::any_io_executor executor, const Shape& shape, std::string where,
                              std::function<void(std::string)> log)
-    : executor_(std::move(executor)), shape_(shape), where_(std::move(where)), log_(std::move(log)) {}
+    : executor_(std::move(executor)), again_(executor_), shape_(shape), where_(std::move(where)), log_(std::move(log)) {}
 
 MqttSimulator::~MqttSimulator() { stop(); }
 
@@ -66,9 +66,13 @@ Result<std::string> MqttSimulator::start() {
     if (!settings) return fail(Errc::bad_request, fmt::format("'{}' is no broker's address; write mqtt://HOST:PORT", where_));
     settings_ = std::move(*settings);
     worker_ = std::make_shared<Worker>();
+    connect();
+    return settings_.where();
+}
+
+void MqttSimulator::connect() {
     session_ = paho_session(settings_, executor_, worker_, *this);
     session_->connect(fmt::format("lwm2m-gw-sim-{}", getpid()), true);
-    return settings_.where();
 }
 
 void MqttSimulator::stop() {
@@ -77,11 +81,13 @@ void MqttSimulator::stop() {
             if (watch.witness == Witness::alive && watch.offline)
                 for (const auto& filter : watch.from) publish(concrete(filter), *watch.offline, true);
     up_ = false;
+    again_.cancel();
     session_.reset();
     worker_.reset();
 }
 
 void MqttSimulator::connected(bool) {
+    if (up_) return;  // once a session, whatever the library says
     std::set<std::string> topics;
     for (const auto& point : shape_.points) {
         if (point.write) topics.insert(point.write->topic());
@@ -98,7 +104,11 @@ void MqttSimulator::connected(bool) {
 
 void MqttSimulator::ended(std::string why) {
     up_ = false;
-    log_(fmt::format("no broker: {}", why));
+    log_(fmt::format("no broker: {}; again in 2 s", why));
+    again_.expires_after(std::chrono::seconds(2));
+    again_.async_wait([this](const boost::system::error_code& ended) {
+        if (!ended && session_) connect();
+    });
 }
 
 void MqttSimulator::subscribed(Session::Id, std::vector<int> codes) {

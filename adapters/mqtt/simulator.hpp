@@ -3,6 +3,8 @@
 #include "adapters/mqtt/paho_session.hpp"
 #include "adapters/mqtt/shape.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <map>
 
 namespace adapters::mqtt {
@@ -32,8 +34,10 @@ private:
     void tell(const std::string& topic);
     void tell_all();
     void publish(const std::string& topic, std::string payload, bool retained);
+    void connect();
 
     boost::asio::any_io_executor executor_;
+    boost::asio::steady_timer again_;
     const Shape& shape_;
     std::string where_;
     std::function<void(std::string)> log_;

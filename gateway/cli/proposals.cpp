@@ -49,11 +49,24 @@ std::vector<std::string> propose(const std::vector<base::Node>& profiles, const 
         std::int64_t revision;
         std::string name;
     };
+    // The adapter may know the convention that the device follows: "tasmota/", or one profile.
+    const auto hint = facts.find("profiles");
     std::vector<Fit> fits;
     for (const auto& profile : profiles) {
         const auto* name = profile.find("profile");
         const auto* revision = profile.find("revision");
         if (name == nullptr || revision == nullptr || name->kind() != base::Node::Kind::text) continue;
+        if (hint != facts.end()) {
+            const auto& wanted = hint->second;
+            if (wanted.ends_with('/') ? name->written().starts_with(wanted) : name->written() == wanted) {
+                int by_model = 0;
+                const auto slash = name->written().find('/');
+                for (const auto& theirs : models)
+                    by_model = std::max(by_model, alike(plain(name->written().substr(slash + 1)), theirs));
+                fits.push_back({by_model, revision->integer(), name->written()});
+            }
+            continue;
+        }
         const auto slash = name->written().find('/');
         // Where `device:` says nothing, the profile's own name is maker/model.
         auto maker = said(profile, "manufacturer"), model = said(profile, "model");

@@ -21,12 +21,17 @@ std::string grouped(const std::string& hex) {
     return text;
 }
 
+/// What came, as text when it is one.
+std::string content(const Json& answer) {
+    return answer.contains("text") ? base::printable(text_of(answer, "text"), 2000) : grouped(text_of(answer, "bytes"));
+}
+
 void print_point(const std::string& device, const Json& point) {
     const auto unit = text_of(point, "unit");
     std::cout << fmt::format("{}/{}  {}{}  {}\n", device, text_of(point, "name"), value_text(point.value("value", Json())),
                              unit.empty() ? "" : " " + unit, text_of(point, "quality"));
     std::string line;
-    if (point.contains("bytes")) line = fmt::format("{}: {}", text_of(point, "request"), grouped(text_of(point, "bytes")));
+    if (point.contains("bytes")) line = fmt::format("{}: {}", text_of(point, "request"), content(point));
     for (const auto& step : point.value("steps", Json::array())) line += (line.empty() ? "" : " → ") + value_text(step);
     if (!line.empty()) std::cout << "    " << line << '\n';
     if (point.contains("error")) std::cout << "    error: " << text_of(point, "error") << '\n';
@@ -65,7 +70,7 @@ int read_address(const Options& options, const ReadOptions& wanted) {
         print(out);
         return well;
     }
-    std::cout << fmt::format("{}: {}\n", text_of(*answer, "request"), grouped(hex));
+    std::cout << fmt::format("{}: {}\n", text_of(*answer, "request"), content(*answer));
     if (!wanted.guess) return well;
     std::vector<std::vector<std::string>> rows{{"", "TYPE", "ORDER", "VALUE", "WHY"}};
     for (const auto& guess : guesses)

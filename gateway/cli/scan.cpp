@@ -4,6 +4,7 @@
 #include "gateway/cli/way.hpp"
 
 #include <unistd.h>
+#include <cctype>
 #include <iostream>
 
 namespace gateway::cli {
@@ -27,16 +28,39 @@ std::string in_quotes(std::string_view text) {
     return out + '"';
 }
 
+/// What of the facts the profile asks for as its parameters: `, set: {topic: "plug"}`.
+std::string parameters(const base::Node& profile, const std::map<std::string, std::string>& facts) {
+    std::string set;
+    if (const auto* declared = profile.find("params"))
+        for (const auto& parameter : declared->members())
+            if (const auto fact = facts.find(std::string(parameter.key)); fact != facts.end())
+                set += fmt::format("{}{}: {}", set.empty() ? "" : ", ", parameter.key, in_quotes(fact->second));
+    return set.empty() ? set : fmt::format(", set: {{{}}}", set);
+}
+
 /// The device's line for devices.d, with what a person still has to say in capitals.
-std::string line_of_site(const std::string& link, const Json& found, const std::vector<std::string>& profiles) {
+std::string line_of_site(const std::string& link, const Json& found, const std::vector<std::string>& fitting,
+                         const std::vector<base::Node>& profiles) {
     const auto site = words_of(found.value("site", Json::object()));
     std::string id = link;
     for (const auto& [key, value] : site) id += "-" + value;
+    if (site.empty()) {  // behind a broker only the device's own name tells it from others
+        id += '-';
+        for (const char c : text_of(found, "key").substr(0, 60))
+            id += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '-';
+    }
     std::string line = fmt::format("- {{id: {}, profile: {}, link: {}", in_quotes(id),
-                                   profiles.empty() ? "MAKER/MODEL@REVISION" : profiles[0], in_quotes(link));
+                                   fitting.empty() ? "MAKER/MODEL@REVISION" : fitting[0], in_quotes(link));
     for (const auto& [key, value] : site) {
         const bool number = !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
         line += fmt::format(", {}: {}", base::printable(key), number ? value : in_quotes(value));
+    }
+    for (const auto& profile : profiles) {
+        const auto *name = profile.find("profile"), *revision = profile.find("revision");
+        if (fitting.empty() || name == nullptr || revision == nullptr) continue;
+        if (fmt::format("{}@{}", name->written(), revision->written()) != fitting[0]) continue;
+        line += parameters(profile, words_of(found.value("facts", Json::object())));
+        break;
     }
     return line + "}";
 }
@@ -75,7 +99,7 @@ int scan(const Options& options, const ScanOptions& wanted) {
             Json found = event["found"];
             const auto fitting = propose(profiles, words_of(found.value("facts", Json::object())));
             found["profiles"] = fitting;
-            found["line"] = line_of_site(wanted.link, found, fitting);
+            found["line"] = line_of_site(wanted.link, found, fitting, profiles);
             if (lively) std::cerr << "\r\x1b[K" << text_of(found, "key") << ": " << text_of(found, "note") << '\n';
             all.push_back(std::move(found));
             return true;

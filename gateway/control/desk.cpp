@@ -320,6 +320,7 @@ void Desk::answered(const Asked& asked, Result<adapters::Adapter::Raw> raw) {
     if (!raw->request.empty()) {
         line["request"] = raw->request;
         line["bytes"] = base::to_hex(raw->bytes);
+        if (raw->text) line["text"] = base::as_text(raw->bytes);
     }
     line["steps"] = steps(*asked.type, asked.number, *raw, {stored.value, stored.quality});
     if (!understood) {
@@ -339,7 +340,9 @@ void Desk::fetch(const std::shared_ptr<Call>& call) {
     field_.plan().links[*link].driver->fetch(
         address, field_.timers().now() + request_limit, [call](Result<adapters::Adapter::Raw> raw) {
             if (!raw) return call->done(tl::unexpected(raw.error()));
-            call->done(Json{{"request", raw->request}, {"bytes", base::to_hex(raw->bytes)}});
+            Json answer{{"request", raw->request}, {"bytes", base::to_hex(raw->bytes)}};
+            if (raw->text) answer["text"] = base::as_text(raw->bytes);
+            call->done(std::move(answer));
         });
 }
 

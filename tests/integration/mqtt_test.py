@@ -1,12 +1,13 @@
 """Devices behind a real broker (mosquitto): values, commands, presence, and a broker that is killed, cut off, locked or encrypted."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 
 import plant
-from harness import Process, Skip, check, equal, free_tcp_port, resident_kb, until
+from harness import ROOT, Process, Skip, check, equal, free_tcp_port, resident_kb, until
 
 RESTARTS = int(os.environ.get("MQTT_RESTARTS", "10"))  # 100 in a long run
 SITE = """\
@@ -87,14 +88,14 @@ class Device:
         return [line for line in list(self.listener.lines) if line.startswith(prefix)]
 
 
-def site(stage, broker, link=None, more=""):
+def site(stage, broker, link=None, more="", options=()):
     peer = stage.peer()
     stage.write("config/gateway.yaml", SITE.format(uri=peer.uri, link=link or f'{{mqtt: "mqtt://127.0.0.1:{broker.port}"}}'))
     stage.write("config/profiles/test/thing.yaml", CLIMATE)
     stage.write("config/devices.d/site.yaml", "format: 1\n" + (more or "devices:\n  - {id: plug, profile: test/thing@1, link: house, prefix: plug, set: {topic: plug}}\n"))
     for folder in ("state", "secrets"):
         os.makedirs(stage.path(folder), mode=0o700, exist_ok=True)
-    gateway = stage.add(plant.Gateway("run", "--config", stage.path("config"), "--state", stage.path("state"), "--secrets", stage.path("secrets")))
+    gateway = stage.add(plant.Gateway("run", "--config", stage.path("config"), "--state", stage.path("state"), "--secrets", stage.path("secrets"), *options))
     peer.expect("registered", 15)
     return peer, gateway
 
@@ -226,6 +227,132 @@ def test_a_half_open_connection_is_noticed(stage):
     gateway.wait_line("link 'house' up", 10, mark)
     broker.say("tele/plug/SENSOR", '{"t":5,"p":6}')
     peer.wait_value(POWER, "6")
+
+
+def test_a_slow_broker_loses_and_doubles_nothing(stage):
+    """Every piece late and cut small, then nothing read for a while: values and commands come late, once, and memory stays."""
+    broker = Broker(stage).start()
+    device = Device(stage, broker)
+    chaos = stage.tool("tcp_chaos", "--listen", 0, "--to", broker.port, "-s", "up.slice=5", "-s", "up.slice_ms=2", "-s", "down.slice=7", "-s", "down.slice_ms=2")
+    peer, gateway = site(stage, broker, f'{{mqtt: "mqtt://127.0.0.1:{chaos.ready["listen"]}", keepalive: 5s}}')
+    gateway.wait_line("link 'house' up", 20)
+    for turn in range(1, 6):
+        broker.say("tele/plug/SENSOR", f'{{"t":{turn},"p":{turn}}}')
+        equal(peer.code(f"write /plug/3308/0/5900 {turn}", 20), "2.04", f"command {turn}")
+        until(f"command {turn}", lambda: device.heard(f"cmnd/plug/COUNT {turn}"), 10)
+    peer.wait_value(POWER, "5")
+    before = resident_kb(gateway.pid)
+    mark = gateway.mark()
+    chaos.ctl("stall on")
+    write = peer.begin("write /plug/3308/0/5900 6")
+    gateway.wait_line("link 'house' down", 20, mark)
+    chaos.ctl("stall off")
+    chaos.ctl("reset")
+    gateway.wait_line("link 'house' up", 10, mark)
+    answer = peer.result(write)["code"]
+    check(answer in ("2.04", "5.03", "5.04"), f"an answer in any case: {answer}")
+    equal(peer.code("write /plug/3308/0/5900 7", 20), "2.04", "the next command")
+    until("command 7", lambda: device.heard("cmnd/plug/COUNT 7"), 10)
+    for turn in range(1, 8):
+        heard = len(device.heard(f"cmnd/plug/COUNT {turn}"))
+        check(heard == 1 or (turn == 6 and heard == 0 and answer != "2.04"), f"command {turn} arrived {heard} times, the answer was {answer}")
+    broker.say("tele/plug/SENSOR", '{"t":8,"p":8}')
+    peer.wait_value(POWER, "8")
+    grown = resident_kb(gateway.pid) - before
+    check(grown < 1500, f"memory grew by {grown} kB")
+
+
+def test_a_broker_that_refuses_is_asked_again(stage):
+    broker = Broker(stage).start()
+    chaos = stage.tool("tcp_chaos", "--listen", 0, "--to", broker.port)
+    chaos.ctl("refuse on")
+    peer, gateway = site(stage, broker, f'{{mqtt: "mqtt://127.0.0.1:{chaos.ready["listen"]}"}}')
+    gateway.wait_line("link 'house' down")
+    time.sleep(5)  # several attempts, further and further apart
+    mark = gateway.mark()
+    chaos.ctl("refuse off")
+    gateway.wait_line("link 'house' up", 10, mark)
+    broker.say("tele/plug/SENSOR", '{"t":5,"p":6}')
+    peer.wait_value(POWER, "6")
+
+
+# The site's device of a shipped profile, what its simulator is told, and what the server then reads.
+PLAYED = [
+    ("tasmota/energy-plug@2", {"topic": "plug"}, {"power": 42, "voltage": 230}, {"3305/0/5800": "42", "3316/0/5700": "230"}),
+    ("zigbee2mqtt/climate@1", {"name": "hall"}, {"temperature": 21.5, "battery": 80}, {"3303/0/5700": "21.5", "3/0/9": "80"}),
+    ("tts/lht65@1", {"application": "app1@ttn", "device": "cellar"}, {"temperature": 4.25, "humidity": 61.5}, {"3303/0/5700": "4.25", "3304/0/5700": "61.5"}),
+]
+
+
+def test_simulate_plays_devices_of_shipped_profiles(stage):
+    broker = Broker(stage).start()
+    profiles = os.path.join(ROOT, "mapping", "profiles")
+    lines, players = "", []
+    for number, (profile, params, values, _) in enumerate(PLAYED):
+        lines += f"  - {{id: d{number}, prefix: d{number}, profile: {profile}, link: house, set: {json.dumps(params)}}}\n"
+        arguments = [word for name, value in params.items() for word in ("--param", f"{name}={value}")]
+        arguments += [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+        players.append(stage.add(plant.Gateway("simulate", profile.split("@")[0], "--tcp", f"127.0.0.1:{broker.port}", "--profiles", profiles, *arguments)))
+        players[-1].wait_line("speaking to mqtt 127.0.0.1")
+    peer, gateway = site(stage, broker, more="devices:\n" + lines, options=("--profiles", profiles))
+    gateway.wait_line("link 'house' up")
+    for number, (_, _, values, expected) in enumerate(PLAYED):
+        for name, value in values.items():  # said anew, since telemetry is not retained
+            players[number].send(f"set {name}={value}")
+        for path, value in expected.items():
+            peer.wait_value(f"/d{number}/{path}", value)
+    equal(peer.code("write /d0/3312/0/5850 1"), "2.04", "the played plug does what it is told, and says so")
+    players[0].wait_line("cmnd/plug/POWER ON")
+    equal(peer.read("/d0/3312/0/5850"), "1", "the relay")
+    mark = players[0].mark()
+    broker.kill()
+    players[0].wait_line("no broker: .*; again in 2 s", 10, mark)
+    broker.start()
+    gateway.wait_line("link 'house' up", 10, gateway.mark() - 1)
+    until("its power", lambda: (players[0].send("set power=43"), peer.read("/d0/3305/0/5800") == "43")[1], 20)
+    status, out, err = plant.run_verb("simulate", "sparkplug/node", "--tcp", f"127.0.0.1:{broker.port}", "--profiles", profiles, "--param", "group=g", "--param", "node=n", "--param", "metric=m", "--param", "object=3303/0", "--param", "unit=Cel")
+    check(status != 0 and "Sparkplug" in out + err, f"why it cannot be played: {out}{err}")
+
+
+def test_verbs_for_a_broker(stage):
+    broker = Broker(stage).start()
+    device = Device(stage, broker)
+    peer, gateway = site(stage, broker, options=("--socket", stage.path("socket")))
+    gateway.wait_line("link 'house' up")
+    broker.say("tele/plug/SENSOR", '{"t":21.5,"p":60}')
+    peer.wait_value(POWER, "60")
+
+    def verb(name, *arguments, status=0):
+        ended, out, err = plant.run_verb(name, "--socket", stage.path("socket"), *arguments)
+        equal(ended, status, f"status of {name}, which said:\n{out}{err}\n")
+        return out + err
+
+    reading = stage.add(plant.Gateway("read", "--socket", stage.path("socket"), "plug/power"))
+    until("a message for it", lambda: (broker.say("tele/plug/SENSOR", '{"t":21.5,"p":62}'), time.sleep(0.2), not reading.running())[2], 10)
+    equal(reading.wait_exit(1), 0, "read: " + reading.text())
+    check("62" in reading.text() and '"p":62' in reading.text(), "the value and the payload: " + reading.text())
+    broker.say("tele/plug/INFO", '{"up":5}', retain=True)
+    check(verb("read", "--link", "house", "--at", "tele/plug/INFO").startswith('tele/plug/INFO (retained): {"up":5}'), "a topic that no profile names")
+    check("--force" in verb("write", "--link", "house", "--at", "cmnd/plug/LED", "on", status=2), "past all profiles only by force")
+    verb("write", "--link", "house", "--at", "cmnd/plug/LED", "on", "--force")
+    until("the message", lambda: device.heard("cmnd/plug/LED on"), 5)
+    tracing = stage.add(plant.Gateway("trace", "--socket", stage.path("socket"), "house", "--count", "3"))
+    time.sleep(0.5)
+    writing = stage.add(plant.Gateway("write", "--socket", stage.path("socket"), "plug/relay", "true"))
+    until("the command", lambda: device.heard("cmnd/plug/POWER ON"), 5)
+    broker.say("stat/plug/RESULT", '{"POWER":"ON"}')
+    equal(writing.wait_exit(5), 0, "write: " + writing.text())
+    broker.say("tele/plug/SENSOR", '{"t":22,"p":61}')
+    tracing.wait_exit(5)
+    check("-> cmnd/plug/POWER" in tracing.text() and "<- stat/plug/RESULT" in tracing.text(), tracing.text())
+    # A stranger of a known kind beside the plug: the scan tells the topic and the profile that fits.
+    broker.say("tasmota/discovery/B4E62D000001/config", json.dumps({"mac": "B4E62D000001", "md": "Plug", "sw": "14.1.0", "t": "other"}), retain=True)
+    found = json.loads(verb("scan", "house", "--json", "--option", "for=2s", "--profiles", os.path.join(ROOT, "mapping", "profiles")))["found"]
+    line = next(one["line"] for one in found if one["key"] == "B4E62D000001")
+    check(re.fullmatch(r'- \{id: "house-B4E62D000001", profile: tasmota/\S+@\d+, link: "house", set: \{topic: "other", .*serial: "B4E62D000001".*\}\}', line), line)
+    broker.say("zigbee2mqtt/bridge/devices", json.dumps([{"ieee_address": "0x01", "friendly_name": "hall", "definition": {"model": "WSDCGQ11LM", "vendor": "Aqara"}}]), retain=True)
+    found = json.loads(verb("scan", "house", "--json", "--option", "for=2s", "--profiles", os.path.join(ROOT, "mapping", "profiles")))["found"]
+    check(any(any(p.startswith("zigbee2mqtt/") for p in one["profiles"]) for one in found if one["key"] == "0x01"), found)
 
 
 def test_hostile_messages_harm_nobody(stage):

@@ -289,9 +289,9 @@ TEST(MqttAdapter, OneMessageCanBeFetchedAndAPointSeenAsItIs) {
     stage.adapter->read_raw(device, point, stage.timers.now() + 4s, [&](Result<Adapter::Raw> got) {
         raw = got ? fmt::format("{} {} as {}", got->request, show(*got->value), got->taken_as) : got.error().message;
     });
-    stage.adapter->fetch({{"topic", "x/#"}}, stage.timers.now() + 4s,
+    stage.adapter->fetch({{"at", "x/#"}}, stage.timers.now() + 4s,
                          [&](Result<Adapter::Raw> got) { other = got ? got->request : got.error().message; });
-    stage.adapter->fetch({{"topic", "never"}}, stage.timers.now() + 4s,
+    stage.adapter->fetch({{"at", "never"}}, stage.timers.now() + 4s,
                          [&](Result<Adapter::Raw> got) { late = got ? got->request : got.error().message; });
     stage.timers.advance(1ms);
     stage.broker.say("t", R"({"b":1})");
@@ -302,6 +302,25 @@ TEST(MqttAdapter, OneMessageCanBeFetchedAndAPointSeenAsItIs) {
     EXPECT_EQ(other, "x/y (retained)");
     stage.timers.advance(4s);
     EXPECT_EQ(late, "no message came");
+}
+
+TEST(MqttAdapter, OneMessageCanBePublishedPastAllProfiles) {
+    Stage stage;
+    stage.start();
+    Lines lines;
+    stage.adapter->trace([&](const Traffic& traffic) { lines.push_back(traffic.text); });
+    const auto put = [&](const Words& address) {
+        std::string said = "nothing";
+        stage.adapter->put(address, stage.timers.now() + 4s,
+                           [&](Result<void> done) { said = done ? "done" : done.error().message.substr(0, 15); });
+        stage.timers.advance(1ms);
+        return said;
+    };
+    EXPECT_EQ(put({{"at", "cmnd/x/POWER"}, {"value", "ON"}}), "done");
+    EXPECT_EQ(put({{"at", "cmnd/+/POWER"}, {"value", "ON"}}), "say which topic");
+    EXPECT_EQ(put({{"at", "a"}, {"value", std::string(65'537, 'x')}}), "say which topic");
+    EXPECT_EQ(put({{"unit", "1"}, {"at", "a"}, {"value", "1"}}), "say which topic");
+    EXPECT_EQ(lines, Lines{"cmnd/x/POWER  ON"});
 }
 
 TEST(MqttAdapter, ATraceShowsWhatGoesBothWays) {
@@ -343,7 +362,7 @@ TEST(MqttAdapter, StopAnswersEverybodyWhoWaits) {
     stage.start();
     std::string read, fetched;
     stage.adapter->read(device, {relay}, stage.timers.now() + 60s, [&](Adapter::Values values) { read = show(values[0]); });
-    stage.adapter->fetch({{"topic", "x"}}, stage.timers.now() + 60s,
+    stage.adapter->fetch({{"at", "x"}}, stage.timers.now() + 60s,
                          [&](Result<Adapter::Raw> raw) { fetched = raw.error().message; });
     stage.timers.advance(1ms);
     stage.adapter->stop([] {});

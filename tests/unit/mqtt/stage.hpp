@@ -17,7 +17,7 @@ class FakeBroker {
 public:
     class Line final : public Session {
     public:
-        Line(FakeBroker& broker, Events& events) : broker_(broker), events_(events) { broker_.line = this; }
+        Line(FakeBroker& whose, Events& events) : broker_(whose), events_(events) { broker_.line = this; }
         ~Line() override {
             if (broker_.line == this) broker_.line = nullptr;
         }
