@@ -21,9 +21,9 @@ public:
         ~Line() override {
             if (broker_.line == this) broker_.line = nullptr;
         }
-        void connect(const std::string& client_id, bool clean) override {
+        void connect(const std::string& client_id, bool afresh) override {
             broker_.clients.push_back(client_id);
-            broker_.clean = clean;
+            broker_.clean = afresh;
             ++broker_.attempts;
             if (broker_.mode == Mode::accept) broker_.later([this] { events_.connected(false); });
             if (broker_.mode == Mode::refuse) broker_.later([this] { events_.ended(broker_.refusal); });
