@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 namespace adapters::mqtt {
 
@@ -20,6 +21,7 @@ using base::Errc;
 using base::fail;
 
 constexpr std::size_t messages_a_turn = 256;  // then other work of the loop has its turn
+constexpr auto a_moment = 1ms;                // in which what follows a message gathers, to be taken in one turn
 constexpr auto rest_before_burial = 2s;
 
 std::string refusal(int code, bool v5) {
@@ -263,11 +265,17 @@ private:
     }
     void drain() {
         bool more = false;
-        for (auto& message : inbox_.take(messages_a_turn, more)) {
+        auto messages = inbox_.take(messages_a_turn, more);
+        for (auto& message : messages) {
             if (events == nullptr) return;
             events->received(std::move(message));
         }
-        if (more) drain_soon();
+        if (more) return drain_soon();
+        if (messages.empty()) return;  // the next one tells us
+        auto self = weak_from_this().lock();
+        if (!self) return;
+        const auto moment = std::make_shared<asio::steady_timer>(executor_, a_moment);
+        moment->async_wait([self = std::move(self), moment](const boost::system::error_code&) { self->drain(); });
     }
     std::string why_not(int code, const paho::token& token) {
         if (auto known = refusal(code, settings_.v5); !known.empty()) return known;
