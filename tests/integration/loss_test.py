@@ -13,6 +13,8 @@ def lossy(stage, settings, devices=1, **how):
     if devices > 1:
         how["units"] = {n: unit() for n in range(1, devices + 1)}
         how["devices"] = [f"{{id: plant-{n}, profile: test/plant@1, link: field, unit: {n}, prefix: {prefix_of(n)}}}" for n in how["units"]]
+    # Of the requests, not of the registration: in a minute a fifth lost may well cost an Update and all its repetitions.
+    how.setdefault("lifetime", "600s")
     plant = Plant(stage, peer_options=("--ack-timeout", 1000), **how)
     chaos = stage.tool("udp_chaos", "--listen", 0, "--to", plant.peer.port, "--seed", 5)
     plant.uri = plant.uri.replace(str(plant.peer.port), str(chaos.ready["listen"]))
