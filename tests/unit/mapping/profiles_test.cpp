@@ -88,7 +88,7 @@ TEST_P(ShippedProfile, LintHasNothingToSay) {
     for (const auto& one : *advice) ADD_FAILURE() << one.str();
 }
 
-/// Of a protocol whose simulator listens by itself. A broker's are played in the integration test, a radio's not at all.
+/// Of a protocol whose simulator listens by itself. Some of a broker's are played in integration.mqtt, a radio's none.
 class ListeningProfile : public ShippedProfile {};
 
 TEST_P(ListeningProfile, CanBeSimulated) {
